@@ -14,7 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.problems import Problem, missing
-from schemas.config.agent import AgentSpec
+from schemas.config.agent import (
+    AGENT_FILE,
+    CODE_FILE,
+    INSTRUCTIONS_FILE,
+    KNOWLEDGE,
+    SCENARIOS,
+    AgentSpec,
+    agent_from,
+    is_folder,
+    parse_agent,
+)
 from schemas.config.agents import Agents
 from schemas.config.explain import Complaint, complaints
 from schemas.drafts import PREFIX, is_draft
@@ -24,18 +34,38 @@ _NEW = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _BUILT_IN = (
     "# The built-in agent. Every field has its default; the file of an agent of yours says what is other with it.\n"
 )
+_BESIDE = (INSTRUCTIONS_FILE, CODE_FILE, SCENARIOS, KNOWLEDGE)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
 class AgentFile:
-    """`path`: None for the built-in default; `problem`: what is wrong with its text, "" nothing."""
+    """`path`: None for the built-in default; `problem`: what is wrong with its text, "" nothing; `folder`: it is that of an
+    agent's folder."""
 
     name: str
     path: Path | None
     toml: str
     problem: str
+    folder: bool = False
+
+    @property
+    def note(self) -> str:
+        """What of the agent lies beside this file, and is not edited here; "" nothing."""
+        if self.path is None or not self.folder:
+            return ""
+        there = [name for name in _BESIDE if (self.path.parent / name).exists()]
+        return (
+            f"Beside it in {self.path.parent} lie {', '.join(there)}: they are edited there, not here." if there else ""
+        )
+
+    def spec(self) -> AgentSpec | None:
+        """What the file says, with the instructions beside it; None: it is wrong."""
+        try:
+            return None if self.problem else _spec(self.path, self.toml, self.name, folder=self.folder)
+        except AgentSpecError:
+            return None
 
     @property
     def etag(self) -> str:
@@ -59,13 +89,16 @@ def etag_of(toml: str) -> str:
 def read_all(agents: Agents) -> Folder:
     """As they lie there now."""
     files = agents.files
-    found = [_read(name, files.get(name)) for name in agents.names]
+    found = [_read(name, files.get(name), folder=agents.folder(name) is not None) for name in agents.names]
     return Folder(found, agents.usual, {name: locked(agents, name) for name in agents.names})
 
 
 def mark_of(agents: Agents) -> Hashable:
     """Another one whenever a file came, went or was written to, or may be saved where it might not: none is read for it."""
-    return tuple((name, _stamp(path), os.access(path.parent, os.W_OK)) for name, path in agents.files.items())
+    return tuple(
+        (name, _stamp(path), _stamp(path.with_name(INSTRUCTIONS_FILE)), os.access(path.parent, os.W_OK))
+        for name, path in agents.files.items()
+    )
 
 
 def _stamp(path: Path) -> Hashable:
@@ -81,18 +114,34 @@ def read_one(agents: Agents, name: str) -> AgentFile:
     files = agents.files
     if name not in files and name != "default":
         raise missing("agent", name)
-    return _read(name, files.get(name))
+    return _read(name, files.get(name), folder=agents.folder(name) is not None)
 
 
-def _read(name: str, path: Path | None) -> AgentFile:
+def _read(name: str, path: Path | None, *, folder: bool = False) -> AgentFile:
     if path is None:
         return AgentFile(name, None, _BUILT_IN, "")
     try:
         toml = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else f"byte {error.start} is not UTF-8"
-        return AgentFile(name, path, "", f"{path.name} cannot be read ({why})")
-    return AgentFile(name, path, toml, told(complaints(AgentSpec, toml)))
+        return AgentFile(name, path, "", f"{path.name} cannot be read ({why})", folder)
+    return AgentFile(name, path, toml, told(complaints(AgentSpec, toml)) or _wrong(path, toml, name, folder), folder)
+
+
+def _spec(path: Path | None, toml: str, name: str, *, folder: bool) -> AgentSpec:
+    """AgentSpecError, which names no folder."""
+    if path is None:
+        return parse_agent(toml, name, name)
+    return agent_from(toml, path, name, folder=folder)
+
+
+def _wrong(path: Path, toml: str, name: str, folder: bool) -> str:
+    """What is wrong with a file that is a right one by itself; "" nothing."""
+    try:
+        _spec(path, toml, name, folder=folder)
+    except AgentSpecError as error:
+        return str(error).replace(f"{path.parent}{os.sep}", "")
+    return ""
 
 
 def told(found: list[Complaint]) -> str:
@@ -100,10 +149,11 @@ def told(found: list[Complaint]) -> str:
     return "\n".join(f"line {one.line}: {one.message}" if one.line else one.message for one in found)
 
 
-def check(toml: str) -> None:
-    """Problem 422: it is no agent."""
-    if found := complaints(AgentSpec, toml):
-        raise Problem(422, "agent", told(found))
+def check(toml: str, path: Path | None = None, *, folder: bool = False) -> None:
+    """Problem 422: it is no agent; `path`: where it is to lie."""
+    found = told(complaints(AgentSpec, toml)) or (_wrong(path, toml, "agent", folder) if path else "")
+    if found:
+        raise Problem(422, "agent", found)
 
 
 def locked(agents: Agents, name: str) -> str:
@@ -120,9 +170,10 @@ def save(agents: Agents, name: str, toml: str, *, matches: str | None) -> AgentF
 
     Problem 404, 409 (the built-in, or a folder that can't be written), 412, 422, 428, 507."""
     check(toml)
-    path = _place(agents, name)
+    path, folder = _place(agents, name), agents.folder(name) is not None
+    check(toml, path, folder=folder)
     with _alone(path):
-        old = _read(name, path) if path.exists() else None
+        old = _read(name, path, folder=folder) if path.exists() else None
         if old is None and matches is not None:
             raise Problem(412, "changed", f"{path.name} is gone; save it without If-Match to make it anew")
         if old is not None and matches is None:
@@ -134,7 +185,7 @@ def save(agents: Agents, name: str, toml: str, *, matches: str | None) -> AgentF
         _replace(path, toml)
     with suppress(AgentSpecError):
         agents.find(name)
-    return _read(name, path)
+    return _read(name, path, folder=folder)
 
 
 def reach(file: AgentFile) -> str:
@@ -157,6 +208,12 @@ def _place(agents: Agents, name: str) -> Path:
     if not source.is_dir():
         raise Problem(
             409, "one_file", f"AGENTS={source} is one file, and no other agent can be saved; name a folder instead"
+        )
+    if source / AGENT_FILE in files.values() and is_folder(source / AGENT_FILE):
+        raise Problem(
+            409,
+            "one_file",
+            f"AGENTS={source} is one agent, and no other can be saved; name the folder it lies in instead",
         )
     if is_draft(name) or not _NEW.fullmatch(name):
         raise Problem(

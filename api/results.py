@@ -111,7 +111,8 @@ class BatchResult(BaseModel):
 
 
 class RemovedView(BaseModel):
-    """`session`: the SHA-256 of its id; `hash`: of its events, "" where it was never archived."""
+    """`session`: the SHA-256 of its id; `hash`: of its events, "" where it was never archived. Of a `memory`: of its id, of its
+    text."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -119,13 +120,14 @@ class RemovedView(BaseModel):
     hash: str
     bytes: int
     sound_bytes: int
+    what: Literal["session", "memory"] = "session"
 
 
 class ErasureView(BaseModel):
     """Proof of a deletion, not of whose. `done_at`: null until all is gone; `removed`: the first 1,000 of `sessions`."""
 
     id: str
-    kind: Literal["person", "session", "retention"]
+    kind: Literal["person", "session", "retention", "memory"]
     asked_by: str
     asked_at: str
     done_at: str | None

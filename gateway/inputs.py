@@ -60,10 +60,13 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class PushToTalk:
-    """`pressed`: hold the floor; released: the turn is committed at once."""
+    """`pressed`: hold the floor; released: the turn is committed at once, or with `cancel` forgotten. `head`: samples of the
+    participant's received by then, None where the gateway is to reckon."""
 
     participant: str
     pressed: bool
+    cancel: bool = False
+    head: int | None = None
 
     def __post_init__(self) -> None:
         _set(self, participant=identity(self.participant))

@@ -22,8 +22,10 @@ from gateway.rooms.websocket.door import WebSocketDoor, rejoin_websocket
 from gateway.sessions.engine import Engine
 from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
+from gateway.sessions.remembering import Remembering
 from gateway.sound.vad import Vad
 from gateway.transport import Transport
+from schemas.archive.both import looking
 from schemas.bus import Bus, Connecting
 from schemas.clock import Clock
 from schemas.codec import prepare
@@ -101,8 +103,10 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     agents = Agents(settings.agents)
     log.info("%s", agents.explain_usual())
     house = House(
-        bus, clock or MonotonicClock(), Vad(), settings.gateway_id or default_id(), queue_limit=settings.queue_limit
-    )
+        bus, clock or MonotonicClock(), Vad(), settings.gateway_id or default_id(), queue_limit=settings.queue_limit,
+        beside=agents.beside,
+    )  # fmt: skip
+    house.remembering = Remembering(bus, looking(settings), house.metrics)
     engine = Engine(house)
     reception = Reception(house, engine, agents, needs_workers=settings.gateway_needs_workers)
     livekit = _livekit(settings, reception)

@@ -3,7 +3,7 @@
 A room never blocks and owns no timer: the gateway's tick drains what came in and pushes what goes out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -71,13 +71,26 @@ class Room(Protocol):
     def push(self, pcm: Pcm) -> None:
         """Queue sound behind what is queued: int16 mono at `rate`."""
 
+    def hum(self, pcm: Pcm) -> None:
+        """Queue what is no voice of the agent's, in the same way."""
+        self.push(pcm)
+
     def queued(self) -> float:
         """Seconds pushed but not yet sounded, as exactly as the transport can tell. Played = pushed − queued."""
+
+    def ahead(self) -> float:
+        """Seconds until what is pushed next sounds."""
+        return self.queued()
 
     def clear(self) -> float:
         """Drop what is queued, at once; answers the seconds dropped."""
 
     def send(self, message: ToRoom) -> None:
         """Tell the client; bounded, never blocks."""
+
+    def act(self, action: str, arguments: Mapping[str, Any]) -> str:
+        """Do what a tool asked for: `transfer` (to), `dtmf` (digits), `hold` (on); never blocks. Why it can't be done, "" where
+        it was begun."""
+        return f"a {self.transport} room has no {action}"
 
     async def aclose(self, reason: str) -> None: ...

@@ -450,7 +450,8 @@ class Posting(Protocol):
     """Anybody may ask something of a session."""
 
     async def post(self, session: str, request: str, event: Event) -> Receipt:
-        """Append one of say.requested, message.received, instructions.changed, end.requested, without an epoch."""
+        """Append one of say.requested, message.received, instructions.changed, end.requested, action.requested, memory.loaded,
+        context.summarized, and a tool.returned whose reply is void, without an epoch."""
 
 
 class Announcing(Protocol):

@@ -7,9 +7,18 @@ Schema (client.schema.json), from which the web app's types are made.
 
 import difflib
 import json
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, SkipJsonSchema
 
 from schemas.text.clean import mended, one_line, plain, printable, well_formed
@@ -78,7 +87,7 @@ class _ToClient(BaseModel):
 class ReadyMessage(_ToClient):
     """The answer to `start`: go. `session` and `ticket`, a secret, are what to come back with; `warnings`: what is not as the
     agent wants it, a sentence each, left out where there are none; `rate`: Hz of the sound that comes; `resumed`: the session was
-    there before."""
+    there before; `talk`: `push_to_talk` where turns begin and end by `talk` alone, else left out."""
 
     type: Literal["ready"] = "ready"
     version: Literal[1] = 1
@@ -87,6 +96,7 @@ class ReadyMessage(_ToClient):
     warnings: Annotated[tuple[str, ...], Field(exclude_if=lambda warnings: not warnings)] = ()
     rate: int
     resumed: bool
+    talk: Annotated[Literal["voice", "push_to_talk"], Field(exclude_if=lambda talk: talk == "voice")] = "voice"
 
 
 class StateMessage(_ToClient):
@@ -160,12 +170,26 @@ class TurnMessage(_ToClient):
     reason: str
     why: Literal[
         "", "end_of_turn", "silence", "text", "push_to_talk", "interruption",
-        "greeting", "say", "fallback", "repeat", "filler",
+        "greeting", "say", "fallback", "repeat", "filler", "tool", "idle", "goodbye",
     ] = ""  # fmt: skip
     heard: str
 
 
 _Seconds = Annotated[float | SkipJsonSchema[None], Field(exclude_if=lambda seconds: seconds is None)]
+
+
+class ToolMessage(_ToClient):
+    """A tool is called, and, `returned`, has come to its end with a `result` or an `error`. Only of agents that say so
+    (`tools.tell_clients`): all of it may be private."""
+
+    type: Literal["tool"] = "tool"
+    turn: int
+    call: str
+    name: str
+    arguments: dict[str, Any] = {}
+    returned: bool = False
+    result: str = ""
+    error: str = ""
 
 
 class MetricsMessage(_ToClient):
@@ -227,6 +251,7 @@ ToClient = Annotated[
     | WordsMessage
     | ClearMessage
     | TurnMessage
+    | ToolMessage
     | MetricsMessage
     | ErrorMessage
     | EndedMessage
@@ -245,7 +270,8 @@ class _FromClient(BaseModel):
     needs: ClassVar[str] = ""
 
 
-def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:
+def fit_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    """As it may stand in a log. ValueError, in a sentence: too large, too deep, no JSON."""
     if _depth(metadata) > DEEPEST_METADATA:
         raise ValueError(f"at most {DEEPEST_METADATA} objects and lists within each other are taken")
     fit: dict[str, Any] = mended(metadata)
@@ -260,8 +286,13 @@ def _depth(value: Any) -> int:
     return 0 if within is None else 1 + max(map(_depth, within), default=0)
 
 
+Metadata = Annotated[dict[str, Any], AfterValidator(fit_metadata)]
+"""Of a call: an object of whoever began it."""
+
+
 class StartMessage(_FromClient):
-    """The first frame, and only that. `rate`: Hz the client wants to hear; `agent`: "" for the default one; `participant`: who
+    """The first frame, and only that. `rate`: Hz the client wants to hear; `sound`: false for a conversation in text, in which
+    no sound is made, and which waits for its client as long as for words; `agent`: "" for the default one; `participant`: who
     the client is, `name`: what they are called; `room`: what the room is called, "" for a name of its own; `metadata`: what the
     session is to be found by, an object of your own, kept in its log and told to nobody else. `session` and `ticket`, of the
     `ready`: to come back; then the others but `rate` are not looked at. A field that is none of these is refused."""
@@ -271,11 +302,12 @@ class StartMessage(_FromClient):
     type: Literal["start"]
     version: Literal[1]
     rate: Rate = 24_000
+    sound: Annotated[bool, Field(strict=True, exclude_if=lambda sound: sound)] = True
     agent: Name = ""
     participant: Name = ""
     name: Name = ""
     room: Name = ""
-    metadata: Annotated[dict[str, Any], AfterValidator(_bounded)] = {}
+    metadata: Metadata = {}
     session: Name = ""
     ticket: Annotated[Line, Field(max_length=LONGEST_TICKET)] = ""
 
@@ -306,11 +338,19 @@ class TypedMessage(_FromClient):
 
 
 class TalkMessage(_FromClient):
-    """Push-to-talk: while `pressed` the turn is the user's; released, it is the agent's at once."""
+    """Push-to-talk: while `pressed` the turn is the user's; released, it is the agent's at once, or nobody's: `cancel` (with
+    `pressed: false`) forgets what was said."""
 
-    needs: ClassVar[str] = "`talk` needs `pressed`: true or false"
+    needs: ClassVar[str] = "`talk` needs `pressed`: true or false; `cancel: true` only with `pressed: false`"
     type: Literal["talk"]
     pressed: Annotated[bool, Field(strict=True)]
+    cancel: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="after")
+    def _let_go(self) -> Self:
+        if self.pressed and self.cancel:
+            raise ValueError(self.needs)
+        return self
 
 
 class DtmfMessage(_FromClient):

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from schemas.clock import Micros
 from schemas.errors import EventError, FutureEvent
 from schemas.events import Event, SessionStarted
-from schemas.jobs import Job, LlmJob, SttJob, TtsJob
+from schemas.jobs import Job, LlmJob, SttJob, ToolJob, TtsJob
 from schemas.text.clean import mended
 from schemas.upcast import UPCASTERS, Registry, upcast
 
@@ -24,7 +24,7 @@ EVENT_TYPES: dict[str, type[Event]] = {cls.model_fields["type"].default: cls for
 """Type as it stands in the log → its class."""
 
 _VERSIONS = {kind: int(cls.model_fields["v"].default) for kind, cls in EVENT_TYPES.items()}
-_JOBS: dict[str, type[Job]] = {"stt": SttJob, "llm": LlmJob, "tts": TtsJob}
+_JOBS: dict[str, type[Job]] = {"stt": SttJob, "llm": LlmJob, "tts": TtsJob, "tools": ToolJob}
 _NOT_IN_BODY = {"seq", "at", "type"}
 
 
@@ -101,7 +101,7 @@ def decode_job(body: bytes, answers: int | None = None) -> Job:
     cls = _JOBS.get(fields.get("stage", ""))
     if cls is None:
         stage, name = fields.get("stage"), fields.get("id", "?")
-        raise EventError(f"job {name}: its stage is {stage!r}; stt, llm or tts was expected")
+        raise EventError(f"job {name}: its stage is {stage!r}; stt, llm, tts or tools was expected")
     if answers is not None:
         fields["answers"] = answers
     try:

@@ -13,8 +13,9 @@ from schemas.audio import AudioRef
 from schemas.clock import Micros, Now
 from schemas.config.agent import AgentSpec
 
-Stage = Literal["stt", "llm", "tts"]
+Stage = Literal["stt", "llm", "tts", "tools"]
 STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
+"""Those that every conversation needs; `tools` has workers where an agent wants them to have some."""
 TransportName = Literal["websocket", "file", "livekit", "sip", "memory"]
 """By which a session reaches its people."""
 
@@ -105,7 +106,8 @@ decided the session."""
 
 class SessionStarted(GatewayEvent):
     """A conversation began: where, by what transport, with which agent (whole, so that the log stands alone). `warnings`: what is
-    not as the agent wants it, a sentence each; `metadata`: what whoever began it wants it to be found by."""
+    not as the agent wants it, a sentence each; `metadata`: what whoever began it wants it to be found by; `caller`: who a token
+    or a line vouches for, "" nobody; `variant`: which of the agent's was chosen (docs/collecting.md), "" where it has none."""
 
     type: Literal["session.started"] = "session.started"
     v: int = 2
@@ -115,6 +117,8 @@ class SessionStarted(GatewayEvent):
     gateway: str
     warnings: list[str] = Field(default_factory=_nothing)
     metadata: dict[str, Any] = Field(default_factory=dict)
+    caller: str = ""
+    variant: str = ""
 
 
 class SessionResumed(GatewayEvent):
@@ -135,7 +139,8 @@ class SessionRewound(GatewayEvent):
 
 
 class SessionEnded(GatewayEvent):
-    """The last event of a log. `reason`: hang_up, client_gone, end_requested, limit, gateway_lost, room_closed, error."""
+    """The last event of a log. `reason`: hang_up, client_gone, end_requested, limit, idle (nobody said anything, and was said
+    goodbye to), machine (an answering machine took our call), gateway_lost, room_closed, error."""
 
     type: Literal["session.ended"] = "session.ended"
     reason: str
@@ -250,7 +255,11 @@ CommitReason = Literal[
     "fallback",
     "repeat",
     "filler",
+    "tool",
+    "idle",
+    "goodbye",
 ]
+"""Why: `tool`: what a tool found out has come after its turn was over, and is told."""
 
 
 class TurnCommitted(GatewayEvent):
@@ -265,13 +274,14 @@ class TurnCommitted(GatewayEvent):
 class TurnEnded(GatewayEvent):
     """The one end of a turn.
 
-    `how` and `reason`: played (finished) · interrupted (barge_in, say, rewound, session) · dropped (noise, empty, backchannel,
-    replaced, overload, unaddressed, lost: speech that died with its gateway, taken_back, session) · failed (stt, llm, tts,
-    gateway) · expired (stt, llm, tts). `session`: the session ended, in mid-reply or before it (in older logs: expired).
-    `taken_back`: the reply had hardly begun when the same caller went on; what was said in it belongs to turn `into`, which
-    answers the whole. `heard`: the reply's text as the user heard it, to the word; `unheard`: indices of sentences whose sound
-    never came, sent as text instead. `inputs`, where words or speech over the agent decided: the words looked at, whose they
-    were, over what, how long, and who was there.
+    `how` and `reason`: played (finished, silent: nothing was to be said) · interrupted (barge_in, say, rewound, session) ·
+    dropped (noise, empty, backchannel, replaced, overload, unaddressed, asleep: without the wake phrase, cancelled: by the
+    button, machine: an answering machine's, lost: speech that died with its gateway, taken_back, session) · failed (stt, llm,
+    tts, gateway) · expired (stt, llm, tts).
+    `session`: the session ended, in mid-reply or before it (older logs: expired). `taken_back`: the reply had hardly begun when
+    the same caller went on; what was said in it belongs to turn `into`, which answers the whole. `heard`: the reply's text as the
+    user heard it, to the word; `unheard`: sentences whose sound never came, sent as text instead. `inputs`, where words
+    or speech over the agent decided: the words looked at, whose they were, over what, how long, and who was there.
     """
 
     type: Literal["turn.ended"] = "turn.ended"
@@ -291,6 +301,34 @@ class MessageReceived(GatewayEvent):
     text: str
 
 
+class AgentWoke(GatewayEvent):
+    """The agent listens to `participant` now, who has said the wake phrase (`phrase`, as the agent has it), or pressed the button
+    ("")."""
+
+    type: Literal["agent.woke"] = "agent.woke"
+    participant: str
+    phrase: str = ""
+
+
+class AgentSlept(GatewayEvent):
+    """The agent's last answer to `participant` lies `after` seconds back: till the wake phrase it does not listen to them."""
+
+    type: Literal["agent.slept"] = "agent.slept"
+    participant: str
+    after: float = 0.0
+
+
+class CalleeDetected(GatewayEvent):
+    """Who has taken a call of ours. `why`: words, length, tone (a machine's), short (a person's greeting), silence or bound (it
+    could not be told in time); `after`: seconds since the call was taken. `inputs`: what it was decided from."""
+
+    type: Literal["callee.detected"] = "callee.detected"
+    participant: str
+    callee: Literal["human", "machine", "unknown"]
+    why: Literal["words", "length", "tone", "short", "silence", "bound"]
+    after: float = 0.0
+
+
 class DtmfReceived(GatewayEvent):
     type: Literal["dtmf.received"] = "dtmf.received"
     participant: str
@@ -298,12 +336,16 @@ class DtmfReceived(GatewayEvent):
 
 
 class SayRequested(GatewayEvent):
-    """Somebody asks the agent to speak `text` as it stands; `interrupt`: at once, as a barge-in."""
+    """Somebody asks the agent to speak `text` as it stands; `interrupt`: at once, as a barge-in; `interruptible`: false: nobody
+    interrupts it, what is said or written meanwhile is answered after it; `ends`: where not empty, the session ends once it has
+    been said, for this reason."""
 
     type: Literal["say.requested"] = "say.requested"
     text: str
     interrupt: bool = False
     request: str = ""
+    interruptible: bool = True
+    ends: str = ""
 
 
 class InstructionsChanged(GatewayEvent):
@@ -313,12 +355,30 @@ class InstructionsChanged(GatewayEvent):
 
 
 class EndRequested(GatewayEvent):
+    """The session is to end: at once, or, `said`, when the agent has said what it has to say (whoever speaks on then keeps
+    it)."""
+
     type: Literal["end.requested"] = "end.requested"
     reason: str = ""
+    request: str = ""
+    said: bool = False
+
+
+class ActionRequested(GatewayEvent):
+    """A tool asks for something that only the gateway can do to the call: `transfer` (to, mode, announce), `dtmf` (digits),
+    `hold` (on). `call`: the tool's, that asks."""
+
+    type: Literal["action.requested"] = "action.requested"
+    action: Literal["transfer", "dtmf", "hold"]
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    call: str = ""
     request: str = ""
 
 
 # ── the reply ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+FinishReason = Literal["stop", "length", "tool", "cut", "silent"]
 
 
 class ReplySentence(_Event):
@@ -331,12 +391,21 @@ class ReplySentence(_Event):
     queued: float = 0.0
 
 
+class ToolWanted(_Value):
+    """A call that the model asked for, and nobody has begun."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
 class ReplyFinished(_Event):
-    """All sentences are there. `reason`: stop, length, tool (goes on after the tool), cut (a resumed stream diverged)."""
+    """All sentences are there. `reason`: stop, length, tool (goes on after the tool), cut (a resumed stream diverged), silent
+    (there is nothing to say to this). `calls`: what is to be called once the turn is committed, where it was not."""
 
     type: Literal["reply.finished"] = "reply.finished"
     sentences: int
-    reason: Literal["stop", "length", "tool", "cut"] = "stop"
+    reason: FinishReason = "stop"
+    calls: list[ToolWanted] = Field(default_factory=_nothing)
     usage: Usage = Usage()
     time_to_first_token: float | None = None
     took: float = 0.0
@@ -345,19 +414,66 @@ class ReplyFinished(_Event):
 
 
 class ToolCalled(_Event):
+    """A tool is about to be called: what has no such event was not. `call`: its id in the session; `round`: of the reply, from 1
+    (calls of one round run side by side); `timeout`: seconds within which its result comes; `patience`: after which the caller
+    hears a filler; `repeat`: it may be called again if a worker dies in it; `pool`: the tools' own workers run it."""
+
     type: Literal["tool.called"] = "tool.called"
     call: str
     name: str
     arguments: dict[str, Any]
+    round: int = 0
+    timeout: float = 0.0
+    patience: float = 0.0
+    repeat: bool = False
+    pool: bool = False
 
 
 class ToolReturned(_Event):
+    """What came of a call: a `result`, or an `error` that the model can read (that it is not known whether it happened, among
+    them). It comes once, also after a barge-in. `state`: what it changed of the session's state, None for what it removed;
+    `silent`: nothing is to be said to this turn."""
+
     type: Literal["tool.returned"] = "tool.returned"
     call: str
     name: str
     result: str = ""
     error: str = ""
+    state: dict[str, Any] = Field(default_factory=dict)
+    silent: bool = False
     took: float = 0.0
+
+
+class FieldCollected(_Event):
+    """What the caller said for a field of the agent's. `value`: as it is kept (a date: 2026-05-03); `said`: what it was made of;
+    `confirmed`: it was read back, and the caller said that it is right, or need not be. The last one of a name counts."""
+
+    type: Literal["field.collected"] = "field.collected"
+    name: str
+    value: str | int | float | bool
+    said: str = ""
+    confirmed: bool = False
+
+
+class MemoryLoaded(GatewayEvent):
+    """Who the caller is, vouched for by a token or a line, and what is known of them from earlier sessions; `text` "": nothing.
+    `updated_at`: µs, when that was last written."""
+
+    type: Literal["memory.loaded"] = "memory.loaded"
+    caller: str
+    text: str = ""
+    updated_at: Micros = Micros(0)
+
+
+class ContextSummarized(_Event):
+    """The LLM is given `text` from now on instead of the turns up to `through`. `tokens`: of those, by estimate."""
+
+    type: Literal["context.summarized"] = "context.summarized"
+    through: int
+    text: str
+    tokens: int = 0
+    took: float = 0.0
+    model: str = ""
 
 
 class ClipReady(_Event):
@@ -459,13 +575,20 @@ Event = Annotated[
     | TurnEnded
     | MessageReceived
     | DtmfReceived
+    | AgentWoke
+    | AgentSlept
+    | CalleeDetected
     | SayRequested
     | InstructionsChanged
     | EndRequested
+    | ActionRequested
     | ReplySentence
     | ReplyFinished
     | ToolCalled
     | ToolReturned
+    | FieldCollected
+    | MemoryLoaded
+    | ContextSummarized
     | ClipReady
     | PlaybackStarted
     | PlaybackPaused

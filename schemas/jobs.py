@@ -12,6 +12,12 @@ HINT_DEADLINE = 1.0
 """Seconds after which nobody wants a partial any more."""
 
 
+TOOLS_DEADLINE = 900.0
+"""Seconds that a reply with tools may take, at the very most."""
+QUEUED = 5.0
+"""Seconds that a call may wait for a worker of the tools' pool, beyond its own time."""
+
+
 class _Job(BaseModel):
     """What all jobs share.
 
@@ -47,13 +53,14 @@ class LlmJob(_Job):
     def of(
         cls, agent: AgentSpec, session: str, turn: int, generation: int, *, committed: bool, resume: int = 0
     ) -> "LlmJob":
-        """The reply to `turn`, in the agent's time."""
+        """The reply to `turn`, in the agent's time; that of its tools comes on top, and is the gateway's to watch."""
+        tools = TOOLS_DEADLINE if committed and agent.has_tools else 0.0
         return cls(
             id=f"llm/{turn}.{generation}r{resume}" if resume else f"llm/{turn}.{generation}",
             session=session,
             turn=turn,
             generation=generation,
-            deadline=agent.limits.llm_deadline,
+            deadline=agent.limits.llm_deadline + tools,
             committed=committed,
             resume=resume,
         )
@@ -192,6 +199,27 @@ class TtsJob(_Job):
         return None
 
 
-Job = Annotated[SttJob | LlmJob | TtsJob, Field(discriminator="stage")]
+class ToolJob(_Job):
+    """Call a tool of the agent's, of which a tool.called tells. Fence: `generation`, for one that a barge-in cancels; else
+    None, and `reply` says whose it is. No lane.
 
-__all__ = ["Job", "LlmJob", "Stage", "SttJob", "TtsJob"]
+    `arguments`: as the model gave them; `timeout`: seconds.
+    """
+
+    stage: Literal["tools"] = "tools"
+    turn: int
+    reply: int
+    call: str
+    name: str
+    arguments: dict[str, Any]
+    timeout: float
+    repeat: bool = False
+
+    @property
+    def lane(self) -> str | None:
+        return None
+
+
+Job = Annotated[SttJob | LlmJob | TtsJob | ToolJob, Field(discriminator="stage")]
+
+__all__ = ["Job", "LlmJob", "Stage", "SttJob", "ToolJob", "TtsJob"]

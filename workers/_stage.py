@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from schemas.bus import Counting, Delivery, Outcome, Reading, Seen, Storing
+from schemas.bus import Counting, Delivery, Outcome, Posting, Reading, Seen, Storing
 from schemas.events import Cause, Event, Stage
 from schemas.jobs import Job
 
 
-class StageBus(Reading, Storing, Counting, Protocol):
-    """The log as a stage knows it. What it appends goes through its `Work`."""
+class StageBus(Reading, Storing, Counting, Posting, Protocol):
+    """The log as a stage knows it. What it appends goes through its `Work`, but for what no job is for, what a tool asks for, and
+    what one returns whose reply is void by then: these it posts."""
 
 
 class Work(Protocol):
@@ -19,9 +20,9 @@ class Work(Protocol):
     `cancelled` is set when the job is void (barge-in), closed or lost: stop, commit nothing.
     `queued`: seconds it waited from being enqueued to being taken; `elapsed()`: seconds since it was taken;
     `remaining()`: seconds to its deadline. `seen`: the last event the stage read of this session's log, if it reads it: then
-    each commit checks that the log still has it. `provider`: by which the job is done where that is not the worker's own: for the
-    figures. The commits fill in `by`, `cause`, `turn`, `generation` and `trace` of an
-    event where the stage left them open.
+    each commit checks that the log still has it. `left`: "" while it is ours, else how it went: done, stale, … `provider`: by
+    which the job is done where that is not the worker's own: for the figures. The commits fill in `by`, `cause`, `turn`,
+    `generation` and `trace` of an event where the stage left them open.
     """
 
     delivery: Delivery
@@ -29,6 +30,7 @@ class Work(Protocol):
     queued: float
     bus: StageBus
     seen: Seen | None
+    left: str
     provider: str
 
     @property

@@ -9,7 +9,7 @@ from schemas.bus import Delivery, Ending, Outcome, Seen, Working
 from schemas.clock import Clock, Micros
 from schemas.errors import BusError
 from schemas.events import Cause, Event, StageExpired, StageFailed
-from schemas.jobs import Job, LlmJob, SttJob, TtsJob
+from schemas.jobs import Job, SttJob, TtsJob
 from schemas.process.backoff import A_POOL, Backoff
 from workers._metrics import WorkerMetrics
 from workers._stage import StageBus
@@ -37,7 +37,7 @@ class TakenJob:
         self.cancelled = asyncio.Event()
         self.queued = max(0.0, (time - delivery.enqueued) / 1e6)
         self.seen: Seen | None = None
-        self.provider = "" if isinstance(delivery.job, LlmJob) else delivery.job.provider
+        self.provider = delivery.job.provider if isinstance(delivery.job, SttJob | TtsJob) else ""
         self.left = ""
         self._allowed = (delivery.deadline - time) / 1e6
         self._clock = clock

@@ -1,4 +1,4 @@
-"""One worker process: `antiphon worker stt|llm|tts`."""
+"""One worker process: `antiphon worker stt|llm|tts|tools`."""
 
 import asyncio
 import logging
@@ -33,6 +33,10 @@ def stage_handler(stage: Stage, settings: Settings) -> StageHandler:
         from workers.llm import LlmStage
 
         return LlmStage(registry.provider("llm", "", settings), settings)
+    if stage == "tools":
+        from workers.tools import ToolStage
+
+        return ToolStage(settings)
     from workers.tts import TtsStage
 
     return TtsStage(registry.provider("tts", "", settings), settings)
@@ -40,6 +44,8 @@ def stage_handler(stage: Stage, settings: Settings) -> StageHandler:
 
 def _options(stage: Stage, settings: Settings) -> WorkerOptions:
     """Permanent: there is no such provider."""
+    if stage == "tools":
+        return WorkerOptions(max_deliveries=settings.max_deliveries, drain=settings.drain, warming="tools")
     name = registry.own_name(stage, settings)
     kind = registry.provider_class(stage, name)
     setting, value = kind.named_by(settings)
@@ -56,7 +62,7 @@ def _options(stage: Stage, settings: Settings) -> WorkerOptions:
 def _announcing(stage: Stage, settings: Settings, bus: Announcing, consumer: str, worker: Worker) -> Tasks:
     """Tells gateways what the model speaks, where its provider knows."""
     tasks = Tasks()
-    what = announcement(stage, settings) if stage != "llm" else None
+    what = announcement(stage, settings) if stage in ("stt", "tts") else None
     if what is not None:
         tasks.spawn(announce(bus, consumer, what, lambda: not worker.obstacles()), "announce languages")
     return tasks
@@ -75,7 +81,7 @@ async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None
     prepare()
     bus = bus or connect(settings, holds=True)
     handler = stage_handler(stage, settings)
-    metrics = WorkerMetrics(stage, registry.own_name(stage, settings))
+    metrics = WorkerMetrics(stage, registry.own_name(stage, settings) if stage != "tools" else "")
     worker = Worker(bus, handler, options, metrics=metrics)
     health = Health(settings.health_host, settings.health_port, metrics.text, worker.obstacles, worker.starting)
     loop = asyncio.get_running_loop()

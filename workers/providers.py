@@ -117,8 +117,17 @@ class ChatRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class CalledTool:
+    """What a model wants called. `arguments`: None where they are no JSON object; then `raw` is what they were."""
+
+    name: str
+    arguments: dict[str, Any] | None
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of a streamed reply. The last one has `finish` and, if known, `usage`.
+    """A piece of a streamed reply. The last one has `finish` and, if known, `usage`; with `finish` tool, the `calls` in order.
 
     `finish`: stop, length (max_tokens), tool (it called one) or filter (the endpoint would not let it go on); `thought`: there
     was reasoning, which nobody is told; `forget`: text that came before this and isn't said yet was none of the reply.
@@ -129,6 +138,7 @@ class Delta:
     usage: Usage | None = None
     thought: bool = False
     forget: bool = False
+    calls: tuple[CalledTool, ...] = ()
 
 
 class Llm(Provider):

@@ -21,6 +21,7 @@ __all__ = [
     "provider",
     "provider_class",
     "provider_names",
+    "summarizing",
     "unheeded",
 ]
 
@@ -36,7 +37,8 @@ def provider_names(stage: Stage) -> list[str]:
 
 def own_name(stage: Stage, settings: Settings) -> str:
     """Of the provider that a worker of `stage` is started with."""
-    return {"stt": settings.stt_provider, "llm": settings.llm_provider, "tts": settings.tts_provider}[stage]
+    own = {"stt": settings.stt_provider, "llm": settings.llm_provider, "tts": settings.tts_provider}
+    return own.get(stage, "")  # tools have none
 
 
 def provider_class(stage: Stage, name: str) -> type[Provider]:
@@ -82,6 +84,22 @@ def unheeded(made: Provider | type[Provider], stage: Stage, name: str, model: st
         f"{stage}.{given} = {found}: the provider {name} takes {given} from the worker's settings only, not from an agent; "
         f'leave it out, or give an {stage}.provider that takes it, such as "openai"'
     )
+
+
+def summarizing(settings: Settings) -> tuple[Settings, bool]:
+    """The settings of the LLM that makes summaries, and whether it is the one that replies to callers."""
+    shared = not settings.summary_base_url
+    key = settings.summary_api_key
+    if shared and not key.get_secret_value():
+        key = settings.llm_api_key
+    other = {
+        "llm_base_url": settings.summary_base_url or settings.llm_base_url,
+        "llm_model": settings.summary_model or settings.llm_model,
+        "llm_api_key": key,
+        "llm_timeout": settings.summary_timeout,
+        "llm_provider": settings.llm_provider if shared else "openai",
+    }
+    return settings.model_copy(update=other), shared
 
 
 class Opened(Generic[_Kind]):

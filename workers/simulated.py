@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from schemas.config.settings import Settings, read
 from schemas.errors import Permanent, Transient
 from schemas.events import Stage, Usage, Viseme, Word
-from workers.providers import ChatRequest, Delta, Hearing, Llm, Sound, Speaking, Stt, Transcript, Tts
+from workers.providers import CalledTool, ChatRequest, Delta, Hearing, Llm, Sound, Speaking, Stt, Transcript, Tts
 
 __all__ = ["SimulatedLlm", "SimulatedStt", "SimulatedTts", "Simulation", "pitch"]
 
@@ -36,6 +36,8 @@ class Simulation(BaseSettings):
     """Until the first token."""
     llm_token_ms: float = Field(5.0, ge=0)
     llm_sentences: int = Field(2, ge=1)
+    llm_calls: str = ""
+    """A tool that is called once in each reply, without arguments, where the agent has it; then the reply is said."""
     tts_ms: float = Field(30.0, ge=0)
     """A sentence."""
     tts_rate: int = Field(16_000, ge=8_000, le=48_000)
@@ -105,6 +107,11 @@ class SimulatedLlm(_Simulated, Llm):
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         empty = await _fails("llm", self._simulation.llm_trouble)
+        calls = self._simulation.llm_calls
+        last = request.messages[-1].get("role") if request.messages else ""
+        if last == "user" and any(tool["function"]["name"] == calls for tool in request.tools):
+            yield Delta(finish="tool", calls=(CalledTool(calls, {}),))
+            return
         await asyncio.sleep(self._simulation.llm_ms / 1e3)
         reply = "" if empty else self._reply(request.messages)
         rest = reply.removeprefix(request.prefill)

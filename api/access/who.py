@@ -32,6 +32,11 @@ class Who:
     since: int = 0
     until: int = 0
 
+    @property
+    def vouches(self) -> bool:
+        """Whether its word counts for who somebody is: a caller's key may lie in a page, and who has that may be anybody."""
+        return self.may("operator")
+
     def may(self, role: Role) -> bool:
         return _ORDER.index(self.role) >= _ORDER.index(role)
 

@@ -12,6 +12,7 @@ from api.problems import Problem
 from schemas.access.livekit import Access, agent_named, dispatches
 from schemas.bus import Drafting
 from schemas.config.agents import Agents
+from schemas.config.collecting import UNVOUCHED
 from schemas.config.settings import Settings
 
 
@@ -25,6 +26,8 @@ class Person:
     metadata: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     agent: str = ""
+    vouched: bool = True
+    """Whether whoever asks vouches for the identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ async def entry_of(access: Access, settings: Settings, agents: Agents, drafts: D
         dispatches(settings.livekit_agent_name, agent),
         name=person.name,
         metadata=person.metadata,
-        attributes=a_persons_attributes(dict(person.attributes)),
+        attributes=a_persons_attributes(dict(person.attributes)) | ({} if person.vouched else {UNVOUCHED: "yes"}),
     )
     return Entry(public_url(settings), token, room, identity)
 

@@ -196,6 +196,7 @@ class Telephony:
             room_name=room,
             participant_identity=identity,
             participant_name=number,
+            participant_attributes={"antiphon.direction": "outbound"},
             wait_until_answered=wait > 0,
             ringing_timeout=Duration(seconds=int(wait) or 40),
         )

@@ -1,7 +1,6 @@
 """Agents: which there are, what their files say, and how they are changed."""
 
 import asyncio
-from contextlib import suppress
 from functools import lru_cache
 from typing import Annotated
 
@@ -17,7 +16,6 @@ from api.house import Anyhow, Here, House
 from schemas.config.agent import AgentSpec, parse_agent
 from schemas.config.explain import complaints
 from schemas.drafts import KEPT, LARGEST, keep_draft
-from schemas.errors import AgentSpecError
 
 router = APIRouter(prefix="/v1/agents", tags=["agents"])
 
@@ -42,7 +40,8 @@ class AgentRows(BaseModel):
 
 
 class AgentText(BaseModel):
-    """`spec`: what the text says, with every default, null where it is wrong; `etag`: to be sent as If-Match with a change."""
+    """`spec`: what the text says, with every default, null where it is wrong; `etag`: to be sent as If-Match with a change;
+    `note`: what of the agent lies beside the file, and is not edited here, "" nothing."""
 
     name: str
     toml: str
@@ -50,6 +49,7 @@ class AgentText(BaseModel):
     problem: str
     locked: str
     etag: str
+    note: str = ""
 
 
 class SavedText(AgentText):
@@ -166,7 +166,7 @@ def _rows(folder: Folder) -> AgentRows:
     return AgentRows(
         agents=[
             AgentRow(
-                name=one.name, file=one.path.name if one.path else None, is_default=one.name == folder.usual,
+                name=one.name, file=_shown(one), is_default=one.name == folder.usual,
                 problem=one.problem, locked=folder.locked[one.name], etag=one.etag,
             )
             for one in folder.files
@@ -174,12 +174,16 @@ def _rows(folder: Folder) -> AgentRows:
     )  # fmt: skip
 
 
+def _shown(file: AgentFile) -> str | None:
+    """The file's name, with its folder's where it is an agent's own."""
+    if file.path is None:
+        return None
+    return f"{file.path.resolve().parent.name}/{file.path.name}" if file.folder else file.path.name
+
+
 def _text(house: House, file: AgentFile) -> AgentText:
-    spec = None
-    with suppress(AgentSpecError):
-        spec = None if file.problem else parse_agent(file.toml, file.name, file.name)
     return AgentText(
-        name=file.name, toml=file.toml, spec=spec, problem=file.problem,
+        name=file.name, toml=file.toml, spec=file.spec(), problem=file.problem, note=file.note,
         locked=agent_files.locked(house.agents, file.name), etag=file.etag,
     )  # fmt: skip
 

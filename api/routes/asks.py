@@ -33,10 +33,12 @@ IdempotencyKey = Annotated[
 
 
 class SayAsk(BaseModel):
-    """`interrupt`: at once, whatever the agent is saying."""
+    """`interrupt`: at once, whatever the agent is saying; `interruptible`: false: it is said to its end, whoever speaks meanwhile
+    (who is heard, and answered after it)."""
 
     text: Text
     interrupt: bool = False
+    interruptible: bool = True
 
 
 class MessageAsk(BaseModel):
@@ -72,9 +74,8 @@ async def say(
 ) -> Asked:
     """Have the agent speak `text` as it stands, when it is its turn, or at once. 404: no such session; 409: it has ended."""
     request = _request("say", idempotency_key)
-    return await _post(
-        house, session, request, SayRequested(text=_fit(ask.text), interrupt=ask.interrupt, request=request)
-    )
+    asked = SayRequested(text=_fit(ask.text), interrupt=ask.interrupt, interruptible=ask.interruptible, request=request)
+    return await _post(house, session, request, asked)
 
 
 @router.post("/{session}/message", status_code=202)

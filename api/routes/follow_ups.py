@@ -20,7 +20,7 @@ class FollowUpView(BaseModel):
     pending; `done_at`: once it is done; `error`: why the last try failed."""
 
     id: str
-    kind: Literal["webhook", "summary", "recording"]
+    kind: Literal["webhook", "summary", "recording", "result", "memory"]
     about: str
     state: Literal["pending", "done", "failed"]
     tries: int

@@ -34,6 +34,7 @@ _FORKS, _LOOKED_AT = 20, 50
 """Of a session's forks, those that are told, and sessions whose ids are looked at for it."""
 _MAY_SET = (
     "instructions", "greeting", "fallback", "filler", "patience", "repeat", "language", "voice", "turn_taking", "limits",
+    "greeting_interruptible", "idle.after", "idle.say", "idle.times", "idle.goodbye",
     "stt.model", "stt.end_of_turn", "stt.complete", "stt.partials", "llm.model", "llm.temperature", "llm.max_tokens", "llm.seed",
     "tts.model",
 )  # fmt: skip

@@ -145,7 +145,7 @@ async def agent_token(
 
 @router.post("/v1/livekit/token", status_code=201)
 async def token(
-    _: Caller, livekit: LiveKitHere, house: Anyhow, response: Response, body: TokenRequest | None = None
+    who: Caller, livekit: LiveKitHere, house: Anyhow, response: Response, body: TokenRequest | None = None
 ) -> TokenAnswer:
     """LiveKit's token endpoint (TokenSource.endpoint): lets one person into one room, to hear, speak, show and chat there.
 
@@ -160,6 +160,7 @@ async def token(
         metadata=asked.participant_metadata or "",
         attributes=asked.participant_attributes or {},
         agent=_agent(asked.room_config, house),
+        vouched=who.vouches,
     )
     entry = await _let_in(livekit, house, person, response)
     return TokenAnswer(server_url=entry.url, participant_token=entry.token)
@@ -168,7 +169,7 @@ async def token(
 @router.post("/token")
 @router.post("/api/token")
 async def short_token(
-    _: Caller, livekit: LiveKitHere, house: Anyhow, response: Response, body: ShortTokenRequest | None = None
+    who: Caller, livekit: LiveKitHere, house: Anyhow, response: Response, body: ShortTokenRequest | None = None
 ) -> ShortTokenAnswer:
     """The same for front ends that ask in fewer words."""
     asked = body or ShortTokenRequest()
@@ -179,6 +180,7 @@ async def short_token(
         metadata=asked.metadata or asked.participant_metadata or "",
         attributes=asked.participant_attributes or {},
         agent=asked.agent or _agent(asked.room_config, house),
+        vouched=who.vouches,
     )
     entry = await _let_in(livekit, house, person, response)
     return ShortTokenAnswer(token=entry.token, url=entry.url, participant_token=entry.token, server_url=entry.url)

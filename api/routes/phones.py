@@ -1,7 +1,7 @@
 """Calls by the gateways' own phones (SIP_LISTEN, docs/phones.md), for operators: ring somebody, hand a caller on, press keys,
 hang up. Calls by LiveKit's bridge: routes/sip.py."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -13,6 +13,7 @@ from api.house import Here
 from api.livekit.fields import Line
 from api.problems import Problem
 from api.routes.sessions import SessionId
+from schemas.client import Metadata
 
 router = APIRouter(prefix="/v1/phones", tags=["phones"])
 
@@ -26,13 +27,14 @@ Whom = Annotated[str, Field(min_length=1, max_length=320, pattern=r"^[!-~]+$")]
 
 class NewPhoneCall(BaseModel):
     """`trunk`: "" is the one that fits; `digits`: to be pressed once answered, w waits half a second; `wait_s`: how long it may
-    ring."""
+    ring; `metadata`: of the session."""
 
     to: Whom
     agent: Line = ""
     trunk: Annotated[str, Field(max_length=60)] = ""
     digits: Annotated[str, Field(max_length=64, pattern=Keys)] = ""
     wait_s: Annotated[float, Field(ge=1, le=300)] = 60.0
+    metadata: Metadata = {}
 
 
 class PhoneCall(BaseModel):
@@ -70,7 +72,14 @@ async def dial(house: Here, _: Operator, body: NewPhoneCall) -> PhoneCall:
             503, "no_phones", "no gateway answers phones; start one with SIP_LISTEN and SIP_TRUNKS (docs/phones.md)"
         )
     gateway = await house.way_in.gateway(house.bus, "sip")
-    wanted = {"to": body.to, "agent": agent, "trunk": body.trunk, "digits": body.digits, "wait": body.wait_s}
+    wanted: dict[str, Any] = {
+        "to": body.to,
+        "agent": agent,
+        "trunk": body.trunk,
+        "digits": body.digits,
+        "wait": body.wait_s,
+    }
+    wanted |= {"metadata": body.metadata} if body.metadata else {}  # an older gateway takes none
     found = await ask(house.settings, house.clock.now(), gateway, "POST", "/calls", wanted, body.wait_s + _LONGER)
     return PhoneCall(session=found["session"], gateway=gateway.name)
 

@@ -35,6 +35,7 @@ async def sessions(
     failed: Annotated[bool | None, Query(description="Something in it went wrong, or nothing did.")] = None,
     forks: Annotated[bool | None, Query(description="Only replays of others, or all but those.")] = None,
     q: Annotated[str, Query(max_length=200, description="Part of any name in it.")] = "",
+    variant: _Part = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str, Query(max_length=300, description="`next` of the page before.")] = "",
 ) -> Response:
@@ -42,6 +43,7 @@ async def sessions(
     wanted = Wanted(
         state=state, agent=agent, caller=caller.casefold(), transport=transport or "", since=micros(since),
         slow=slow_ms / 1e3, failed=failed, text=q.casefold(), forks=forks,
+        variant=variant,
     )  # fmt: skip
     rows, following = await house.sessions.page(wanted, limit, cursor)
     unread = house.sessions.index.unread

@@ -7,7 +7,7 @@ from api.access.who import Caller
 from api.choice import chosen_or_draft
 from api.house import Here
 from schemas.access.tokens import Grant, mint
-from schemas.client import Name
+from schemas.client import Metadata, Name
 
 router = APIRouter(prefix="/v1/ws", tags=["calls"])
 
@@ -16,13 +16,15 @@ GOOD_FOR = 120
 
 
 class TicketAsked(BaseModel):
-    """`agent`: "" is the usual one; `participant`, `room`: "" leaves them to the client."""
+    """`agent`: "" is the usual one; `participant`, `room`: "" leaves them to the client; `metadata`: of the session, before
+    what its client says. Who asks with an operator's key vouches for the participant: agents remember people by that."""
 
     model_config = ConfigDict(extra="forbid")
 
     agent: Name = ""
     participant: Name = ""
     room: Name = ""
+    metadata: Metadata = {}
 
 
 class Ticket(BaseModel):
@@ -44,6 +46,12 @@ async def ticket(request: Request, house: Here, who: Caller, asked: TicketAsked 
     asker = f"key {who.key}" if who.key else f"address {request.state.address}"
     gateway = await house.way_in.gateway(house.bus, "websocket", asker)
     secret = house.settings.gateway_token_secret.get_secret_value()
-    grant = Grant(room=asked.room, participant=asked.participant, agent=agent)
+    grant = Grant(
+        room=asked.room,
+        participant=asked.participant,
+        agent=agent,
+        metadata=asked.metadata,
+        unvouched=bool(asked.participant) and not who.vouches,
+    )
     token = mint(secret, grant, GOOD_FOR, house.clock.now()) if secret else ""
     return Ticket(url=gateway.url, token=token, expires_in=GOOD_FOR, agent=agent, gateway=gateway.name)

@@ -24,7 +24,9 @@ class SessionRow(BaseModel):
     """A session in one line. `duration_s`: until its end or its last event, which came at `last_at`; `last_ms`, `p50_ms`,
     `worst_ms`: from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered;
     `cut_off`: turns the session's end cut off; `unanswered`: turns that were waited for in vain until then; `troubles`: times a
-    stage gave up; `events`: how many; `summary`, `topics`: what a model made of it once it was archived, "" and none without."""
+    stage gave up; `events`: how many; `summary`, `topics`: what a model made of it once it was archived, "" and none without;
+    `variant`: which of the agent's it had; `fields`: what was collected, by name; `result`: the agent's schema, filled by a model
+    once it was archived, `result_error`: why it is not."""
 
     session: str
     state: Literal["open", "closed"]
@@ -52,6 +54,10 @@ class SessionRow(BaseModel):
     events: int
     summary: str
     topics: list[str]
+    variant: str
+    fields: dict[str, str | int | float | bool]
+    result: dict[str, Any] | None
+    result_error: str
 
 
 class SessionList(BaseModel):

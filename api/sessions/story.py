@@ -82,7 +82,7 @@ class Story:
         notes = b",".join(note.model_dump_json().encode() for note in self._notes)
         told = self.telling.summary()
         if gist is not None:
-            told = replace(told, gist=gist.text, topics=gist.topics)
+            told = replace(told, gist=gist.text, topics=gist.topics, result=gist.result, result_error=gist.result_error)
         row = row_json(told)
         origin = forked_from(self.state.metadata)
         fork = origin.model_dump_json().encode() if origin is not None else b"null"

@@ -151,7 +151,8 @@ class Engine:
                 probabilities[row] = probability
         levels: list[float] = np.abs(self._frames[: len(batch)]).mean(axis=1).tolist()
         for (session, stream), probability, level in zip(batch, probabilities, levels, strict=True):
-            for edge in stream.decide(probability, level):
+            tone = stream.tone()
+            for edge in (*stream.decide(probability, level), *((tone,) if tone is not None else ())):
                 if stream.detector.participant in session.streams:
                     _guard(session, lambda: session.feed(edge))  # noqa: B023 (called at once)
         return True

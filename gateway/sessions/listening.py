@@ -1,19 +1,21 @@
 """What comes in by one room: sound goes into the rings, nobody says more than their share, the rest goes to turn-taking."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from gateway.inputs import Heard, Joined, Left
+from gateway.inputs import Heard, Joined, Left, PushToTalk
 from gateway.metrics import GatewayMetrics
 from gateway.room import Room
 from gateway.sessions.fairness import Fairness
 from gateway.sessions.outbox import Cut
 from gateway.sound.ring import Stream
 from gateway.sound.sample_rate import SampleRate
+from gateway.sound.tones import Tones
 from gateway.sound.vad import VoiceActivity
 from gateway.turn_taking import Capture, Input
 from schemas.client import ErrorMessage
 from schemas.clock import Now
-from schemas.config.agent import TurnTaking
+from schemas.config.agent import AgentSpec
 
 _RING_BEYOND = 6.0  # seconds of sound kept beyond the longest utterance
 
@@ -21,9 +23,10 @@ _RING_BEYOND = 6.0  # seconds of sound kept beyond the longest utterance
 class Listening:
     """`streams`: of everybody who is heard."""
 
-    def __init__(self, room: Room, rules: TurnTaking, vad: VoiceActivity, metrics: GatewayMetrics):
+    def __init__(self, room: Room, agent: AgentSpec, vad: VoiceActivity, metrics: GatewayMetrics):
         self.streams: dict[str, Stream] = {}
-        self._room, self._rules, self._vad, self._metrics = room, rules, vad, metrics
+        self._room, self._rules, self._vad, self._metrics = room, agent.turn_taking, vad, metrics
+        self._tones = agent.phone.machine != "off"
         self._fairness = Fairness()
         self._sample_rate = SampleRate()
 
@@ -37,7 +40,12 @@ class Listening:
                 self._metrics.unheeded.inc()
                 continue
             if isinstance(item, Joined):
-                self._stream(item.participant, now)
+                stream = self._stream(item.participant, now)
+                if self._tones and item.kind == "sip" and stream.tones is None:
+                    stream.tones = Tones(item.participant)
+            if isinstance(item, PushToTalk) and (pressing := self.streams.get(item.participant)) is not None:
+                pressing.fill(now)
+                item = replace(item, head=pressing.head)
             yield item
             if isinstance(item, Left) and item.participant in self.streams:
                 self._vad.give_slot(self.streams.pop(item.participant).slot)

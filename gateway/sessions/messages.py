@@ -1,7 +1,7 @@
 """What a client is told of its session's log (docs/websocket.md): events in, messages out. Pure but for what it remembers."""
 
 from collections.abc import Collection, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from gateway.sessions.lines import Lines
 from schemas.client import (
@@ -9,6 +9,7 @@ from schemas.client import (
     SentenceMessage,
     SpeechMessage,
     ToClient,
+    ToolMessage,
     TranscriptMessage,
     TurnMessage,
 )
@@ -26,6 +27,8 @@ from schemas.events import (
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
+    ToolCalled,
+    ToolReturned,
     TranscriptFinal,
     TranscriptPartial,
     TurnCommitted,
@@ -40,7 +43,11 @@ _KEPT = 500
 class Narrator:
     """Remembers what later messages refer to: sentences until they sound, what people say, how long a turn took."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tells_tools: bool = False) -> None:
+        """`tells_tools`: whether clients are told of calls."""
+        self._tells_tools = tells_tools
+        self._calls: dict[str, dict[str, Any]] = {}
+        """The arguments of those that have not returned."""
         self._sentences: dict[tuple[int, int], dict[int, str]] = {}
         self._lines = Lines()
         self._figures: dict[int, dict[str, float]] = {}
@@ -113,6 +120,14 @@ class Narrator:
                 return [*self._ended(event), *said]  # then its lines may change
             case TurnEnded():
                 return [*said, *self._ended(event)]
+            case ToolCalled(turn=int(turn)) if self._tells_tools:
+                self._calls[event.call] = event.arguments
+                told = ToolMessage(turn=turn, call=event.call, name=event.name, arguments=event.arguments)
+                return [*said, told]
+            case ToolReturned(turn=int(turn)) if event.call in self._calls:
+                given = self._calls.pop(event.call)
+                end: dict[str, Any] = {"returned": True, "result": event.result, "error": event.error}
+                return [*said, ToolMessage(turn=turn, call=event.call, name=event.name, arguments=given, **end)]
             case _:
                 return said
 
@@ -135,7 +150,7 @@ class Narrator:
 
     def _metrics(self, turn: int) -> list[ToClient]:
         figures = self._figures.get(turn, {})
-        if "tts" not in figures:
+        if not figures.keys() & {"tts", "first_sound"}:
             return []  # nothing was answered
         return [
             MetricsMessage.model_validate({"turn": turn} | {name: round(value, 4) for name, value in figures.items()})

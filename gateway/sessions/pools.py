@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from gateway.metrics import GatewayMetrics
 from schemas.bus import Overseeing, StageSeen
@@ -42,9 +42,10 @@ class Pools:
         without = {stage: self._looked_at - self._gone[stage] for stage in STAGES if stage in self._gone}
         return {stage: seconds for stage, seconds in without.items() if stage not in self._manned or seconds >= GRACE}
 
-    def told(self) -> list[str]:
-        """The same in words."""
-        return [f"no {stage} worker for {seconds:.0f} s" for stage, seconds in self.missing().items()]
+    def told(self, needed: Collection[Stage] = STAGES) -> list[str]:
+        """The same in words, of the stages that are needed."""
+        missing = [(stage, seconds) for stage, seconds in self.missing().items() if stage in needed]
+        return [f"no {stage} worker for {seconds:.0f} s" for stage, seconds in missing]
 
     async def run(self) -> None:
         """Look, for ever."""

@@ -38,6 +38,7 @@ from schemas.events import (
     ParticipantLeft,
     SessionEnded,
     SessionStarted,
+    Stage,
     TransportName,
 )
 from schemas.process.logging import of_session
@@ -49,6 +50,8 @@ Why = Literal["expired", "ticket", "restart"]
 T = TypeVar("T")
 _DRAFT = "draft"
 """Of a beginning's inputs: the agent is tried before it is saved. What it is called is up to its text."""
+_IN_TEXT: tuple[Stage, ...] = ("llm",)
+"""Stages that a conversation without sound needs."""
 NOBODY_HERE = "nobody is here to answer just now"
 """What whoever calls is told while a stage has no worker: which, is ours to know."""
 
@@ -109,19 +112,19 @@ class Reception:
 
     async def open(
         self, name: str, room: Room, agent: AgentSpec, *, timeout: float = 5.0, inputs: dict[str, Any] | None = None,
-        metadata: Mapping[str, Any] = {}, draft: bool = False,
+        metadata: Mapping[str, Any] = {}, draft: bool = False, caller: str = "",
     ) -> Session:  # fmt: skip
         """A new session named `name` in `room`; `inputs`: what is to stand in `session.started` for whoever takes it over;
-        `metadata`: of whoever began it; `draft`: the agent came by `draft`. Refused: draining, no workers where they are needed,
-        it exists already, or the log did not answer within `timeout` s."""
+        `metadata`: of whoever began it; `draft`: the agent came by `draft`; `caller`: who a token or a line vouches for. Refused:
+        draining, no workers where they are needed, it exists already, or the log did not answer within `timeout` s."""
         if self.draining:
             raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
-        if self.unmanned():
+        if self.unmanned(agent):
             raise Refused(f"{NOBODY_HERE}; try again in a while", "workers")
         if draft:
             inputs = {**(inputs or {}), _DRAFT: True}
         with of_session(name):
-            return await self._open(name, room, agent, timeout, inputs, metadata)
+            return await self._open(name, room, agent, timeout, inputs, metadata, caller)
 
     async def _open(
         self,
@@ -131,10 +134,12 @@ class Reception:
         timeout: float,
         inputs: dict[str, Any] | None,
         metadata: Mapping[str, Any],
+        caller: str,
     ) -> Session:
         house = self.house
         ticket = new_ticket()
-        warnings = await self.tongues.warnings(agent)
+        agent, variant = agent.chosen(caller or name)
+        warnings = await self.tongues.warnings(agent) if agent.sound else []
         started = SessionStarted(
             room=room.name,
             transport=room.transport,
@@ -145,6 +150,8 @@ class Reception:
             inputs={**(inputs or {}), BY_RULES: turn_taking.RULES_VERSION},
             warnings=[one.sentence for one in warnings],
             metadata=dict(metadata),
+            caller=caller,
+            variant=variant,
         )
         request = secrets.token_hex(8)
         self._early[name] = []
@@ -155,7 +162,9 @@ class Reception:
             if claimed.receipt.outcome not in (Outcome.OK, Outcome.DUP):
                 raise Refused(f"a session {name} exists already; begin one with another name", "exists")
             receipt = claimed.receipt
-            state = turn_taking.start(name, agent, room.clock.now(), seq=receipt.seq)
+            state = turn_taking.start(
+                name, agent, room.clock.now(), seq=receipt.seq, began=receipt.at, metadata=started.metadata
+            )
             own = Ownership(
                 claimed.epoch,
                 sent,
@@ -164,6 +173,7 @@ class Reception:
                 ticket=ticket,
                 warnings=[one.told for one in warnings],
                 draft=_of_draft(started),
+                caller=caller,
             )
             session = Session(house, state, room, own)
             house.metrics.opened.labels(room.transport).inc()
@@ -172,9 +182,12 @@ class Reception:
             self._early.pop(name, None)
         return session
 
-    def unmanned(self) -> list[str]:
-        """Why no session is begun for want of workers, a phrase a stage; nothing where that is no reason."""
-        return self.pools.told() if self.needs_workers else []
+    def unmanned(self, agent: AgentSpec | None = None) -> list[str]:
+        """Why no session (None: of an agent that speaks) is begun for want of workers, a phrase a stage; nothing where that is no
+        reason."""
+        if not self.needs_workers:
+            return []
+        return self.pools.told() if agent is None or agent.sound else self.pools.told(_IN_TEXT)
 
     async def draft(self, name: str, *, timeout: float = 5.0) -> AgentSpec:
         """An agent that is tried before it is saved. AgentSpecError: it is not kept any more; Refused: the log did not answer."""
@@ -342,7 +355,10 @@ class Reception:
         last = events[-1]
         begins = turn_taking.Resumed(tuple(events), house.by, claimed.epoch, claimed.positions, why)
         draft = _of_draft(_beginning(events))
-        own = Ownership(claimed.epoch, sent, Seen(last.seq, last.at), begins, events, ticket, draft=draft)
+        caller = _beginning(events).caller
+        own = Ownership(
+            claimed.epoch, sent, Seen(last.seq, last.at), begins, events, ticket, draft=draft, caller=caller
+        )
         session = Session(house, state, room, own)
         house.metrics.claims.labels(why).inc()
         log.info("taken over (%s) at seq %d, epoch %d", why, last.seq, claimed.epoch, extra={"session": name})

@@ -6,23 +6,37 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gateway import turn_taking
-from gateway.inputs import HungUp
+from gateway.inputs import HungUp, Typed
 from gateway.room import Room
 from gateway.sessions.farewell import last_words
+from gateway.sessions.furnishing import any_sound, furnish
 from gateway.sessions.house import House
 from gateway.sessions.listening import Listening
 from gateway.sessions.outbox import gone
 from gateway.sessions.session_log import Ownership, SessionLog
 from gateway.sessions.tally import Tally
 from gateway.sessions.telling import Teller
+from gateway.sound.backdrop import Backdrop
 from gateway.sound.playback import Playback
 from schemas.bus import Held, Hold, Outcome, Receipt
+from schemas.client import StateMessage, ToClient
 from schemas.clock import Now
 from schemas.errors import in_words
-from schemas.events import ClipReady, Event, SessionEnded, TurnEnded
+from schemas.events import (
+    ActionRequested,
+    ClipReady,
+    Event,
+    MemoryLoaded,
+    ParticipantJoined,
+    SessionEnded,
+    TurnEnded,
+)
 from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.gateway")
+
+_SAYING, _LOOK = 20.0, 0.1
+"""Seconds that a transfer waits for the agent to have said what it says, looked at so often."""
 
 
 class Session:
@@ -37,16 +51,20 @@ class Session:
         self._house = house
         self._tasks = Tasks(self.fail)
         self._record = turn_taking.Record(own.begins, state.active)
-        self._listening = Listening(room, state.agent.turn_taking, house.vad, house.metrics)
+        self._listening = Listening(room, state.agent, house.vad, house.metrics)
         self.streams = self._listening.streams
         self._log = SessionLog(house, self.name, own, self._take, self._tasks)
         self.tail = self._log.tail
-        self.playback = Playback(room, self._log.fetch, self._woken)
-        self._telling = Teller(self.name, room)
+        self._backdrop = Backdrop(room, room.clock) if any_sound(state.agent.sounds) else None
+        self.playback = Playback(self._backdrop or room, self._log.fetch, self._woken)
+        if self._backdrop is not None:
+            self._tasks.spawn(furnish(self._backdrop, state.agent, house.beside, self.name), "background sound")
+        self._telling = Teller(self.name, room, tells_tools=state.agent.tools.tell_clients)
         self._tally = Tally(
             house.metrics, self.name, room, state.agent.name, self.now(), goes_on=bool(own.known), draft=own.draft
         )
         self._queues: turn_taking.Queues | None = None
+        self._caller, self._remembers = own.caller, house.remembering is not None and state.agent.memory.on
 
     def now(self) -> Now:
         """The session's own time: the gateway's, or that of a room which runs as fast as it goes."""
@@ -102,6 +120,8 @@ class Session:
         if due:
             self._step(turn_taking.Tick(), now)
         self.playback.pump()
+        if self._backdrop is not None:
+            self._backdrop.pump(heard=self.state.away_since is None and not self.playback.hushed)
 
     def _report(self, now: Now) -> None:
         played = self.playback.report()
@@ -130,6 +150,7 @@ class Session:
         for event in events:
             self._telling.past(event)
             self._tally.known(event)
+            self._remembers = self._remembers and not isinstance(event, MemoryLoaded)
             self._log.waiting.read(event)
             if isinstance(event, ClipReady) and (event.phrase is not None or event.turn in self.state.turns):
                 self.playback.prepare(event)
@@ -147,6 +168,29 @@ class Session:
         self._tally.event(event)
         self._tally.told(self._telling.event(event))
         self.feed(turn_taking.LogEvent(event))
+        if self._remembers and isinstance(event, ParticipantJoined) and not self.over.is_set():
+            self._remember()
+        if isinstance(event, ActionRequested):
+            self._tasks.spawn(self._act(event), f"{event.action} of {self.name}")
+
+    def _remember(self) -> None:
+        """Once it is known who calls."""
+        remembering = self._house.remembering
+        assert remembering is not None
+        if caller := remembering.caller(self.state, self.room.transport, self._caller):
+            self._remembers = False
+            self._tasks.spawn(remembering.load(self.name, self.state.agent.name, caller))
+
+    async def _act(self, asked: ActionRequested) -> None:
+        """Do what a tool wants done to the call: keys at once, all else when what is being said is said."""
+        for _ in range(round(_SAYING / _LOOK)):
+            if self.over.is_set() or asked.action == "dtmf" or not (self.state.turns or self.state.wanted):
+                break
+            await asyncio.sleep(_LOOK)
+        why = "" if self.over.is_set() else self.room.act(asked.action, asked.arguments)
+        if why:
+            log.warning("%s: %s", asked.action, why, extra={"session": self.name})
+            self.feed(Typed(self.state.linked or "", f"({asked.action} could not be done: {why})"))
 
     async def _refold(self) -> None:
         """The log lost its tail: begin anew with what it has."""
@@ -208,11 +252,16 @@ class Session:
                 case turn_taking.NoMoreParts():
                     self.playback.no_more_parts((decision.turn, decision.generation, decision.index))
                 case turn_taking.Tell():
-                    self.room.send(decision.message)
+                    self._show(decision.message)
                 case turn_taking.End():
                     self._end(decision)
                 case turn_taking.Refold():
                     self._tasks.spawn(self._refold())
+
+    def _show(self, message: ToClient) -> None:
+        if self._backdrop is not None and isinstance(message, StateMessage):
+            self._backdrop.thinks(message.state == "thinking")
+        self.room.send(message)
 
     def _play(self, play: turn_taking.Play, now: Now) -> None:
         self._telling.sounds(play)

@@ -22,7 +22,7 @@ class Ownership:
     """How a session came to be ours. `epoch`: our fence; `held_at`: when (our clock) the call was sent that gave it to us;
     `seen`: the last event of its log then; `begins`: what turn-taking began with; `known`: its log, none of one just opened;
     `ticket`: what its client comes back with, "" where we don't know it; `warnings`: what the client is told at the beginning;
-    `draft`: its agent is tried, not saved."""
+    `draft`: its agent is tried, not saved; `caller`: who a token or a line vouches for."""
 
     epoch: int
     held_at: Now
@@ -32,6 +32,7 @@ class Ownership:
     ticket: str = field(default="", repr=False)
     warnings: Sequence[str] = ()
     draft: bool = False
+    caller: str = ""
 
 
 class SessionLog:

@@ -15,6 +15,7 @@ _FAILED: dict[Stage, str] = {
     "stt": "What was said could not be heard",
     "llm": "The answer could not be found",
     "tts": "The answer could not be spoken",
+    "tools": "Something could not be looked up or done",
 }
 """What a caller is told of a stage's failure. Its own message, which may name settings and addresses, is the operator's."""
 _OURS = "The conversation can't go on, by a fault on this side; please call again."
@@ -25,9 +26,9 @@ _RETRIED = 20
 
 
 class Teller:
-    def __init__(self, session: str, room: Room):
+    def __init__(self, session: str, room: Room, *, tells_tools: bool = False):
         self._session, self._room = session, room
-        self._narrator = Narrator()
+        self._narrator = Narrator(tells_tools=tells_tools)
         self._retried: dict[tuple[str, str], int] = {}
         """Errors of jobs that are tried again, by job and code: how often each has come."""
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from schemas.events import (
     ClipReady,
     Event,
+    PlaybackFinished,
     ReplyFinished,
     ReplySentence,
     StageExpired,
@@ -55,6 +56,8 @@ class Waiting:
                 self._open.pop(("llm", "", event.turn, 0), None)
             case ClipReady() if event.last:
                 self._open.pop(("tts", event.phrase or "", event.turn, event.index), None)
+            case PlaybackFinished():  # with no clip, where it is told as text
+                self._open.pop(("tts", "", event.turn, event.index), None)
             case StageFailed() | StageExpired():
                 self._open.pop((event.stage, event.utterance or event.phrase or "", *_place(event)), None)
             case TurnEnded():

@@ -10,6 +10,7 @@ import numpy as np
 import soxr
 
 from gateway.room import Room, WordsAhead
+from gateway.sound.backdrop import Backdrop
 from gateway.sound.tap import Tap
 from gateway.turn_taking import Played
 from schemas.audio import AudioRef, Pcm
@@ -128,7 +129,7 @@ class Playback:
     `fetch`: key → PCM; `woken`: called when sound that was waited for has arrived.
     """
 
-    def __init__(self, room: Room, fetch: Fetch, woken: Callable[[], None]):
+    def __init__(self, room: Room | Backdrop, fetch: Fetch, woken: Callable[[], None]):
         self._room = room
         self._fetch = fetch
         self._woken = woken
@@ -258,7 +259,7 @@ class Playback:
                     self._announce(now, part, begin)
                 chunk = part.pcm[now.pushed - begin : now.pushed - begin + wanted]
                 if self.tap is not None:
-                    self.tap.pushed(chunk, self._room.queued())
+                    self.tap.pushed(chunk, self._room.ahead())
                 self._room.push(chunk)
                 self._given += len(chunk)
                 now.pushed += len(chunk)

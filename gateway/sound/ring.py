@@ -5,7 +5,8 @@ from collections import deque
 import numpy as np
 
 from gateway.sound.detector import BEGINS, FRAME, Detector
-from gateway.turn_taking import SpeechEdge
+from gateway.sound.tones import Tones
+from gateway.turn_taking import SpeechEdge, Tone
 from schemas.audio import HEARING_RATE, Pcm
 
 LOUD = 100.0
@@ -85,6 +86,8 @@ class Stream:
         self._quiet = 0
         self._level = 0.0
         self._voice = VoiceLevel()
+        self.tones: Tones | None = None
+        """Where tones matter: who listens for them."""
         self.loud = self.spoken = 0
         """Frames with sound in them so far; those of them that the VAD called speech."""
 
@@ -126,6 +129,14 @@ class Stream:
             self.loud += 1
             self.spoken += speech
         return self.detector.frame(probability, self._faded(level, speech), self._voice.far_for(level, speech))
+
+    def tone(self) -> Tone | None:
+        """One that has ended with the next frame, which is still to be decided on."""
+        if self.tones is None:
+            return None
+        tone = self.tones.frame(self.next_frame())
+        self.tones = None if self.tones.over else self.tones
+        return tone
 
     def _faded(self, level: float, speech: bool) -> bool:
         """Whether a frame lies too far under this voice to be part of it."""

@@ -21,6 +21,7 @@ from gateway.turn_taking.interface import (
     Stop,
     Tell,
     Tick,
+    Tone,
 )
 from gateway.turn_taking.machine import start, step
 from gateway.turn_taking.record import (
@@ -68,6 +69,7 @@ __all__ = [
     "Stop",
     "Tell",
     "Tick",
+    "Tone",
     "by_inputs",
     "fed_by",
     "followed",

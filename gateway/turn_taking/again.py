@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from gateway.turn_taking import commit, facts
+from gateway.turn_taking import callee, commit, facts
 from gateway.turn_taking.barge_in import verdict
 from gateway.turn_taking.interface import Input, LogEvent
 from gateway.turn_taking.state import Bundle, PlaybackState, Sent, State
 from schemas.clock import Now
 from schemas.config.agent import AgentSpec
 from schemas.events import (
+    CalleeDetected,
     Event,
     PlaybackFinished,
     PlaybackPaused,
@@ -40,6 +41,9 @@ def by_inputs(event: Event, agent: AgentSpec) -> tuple[dict[str, Any], dict[str,
                 complete=evidence.get("complete"), expects=evidence.get("expects", "free"),
             )  # fmt: skip
             return {"why": why, "wait": wait}, {"why": now.why, "wait": round(now.wait, 4)}
+        case CalleeDetected(inputs={"tone": _, "text": _, "spoke": _, "after": _}):
+            found, by = callee.judged(event.inputs or {})
+            return {"callee": event.callee, "why": event.why}, {"callee": found, "why": by}
         case TurnEnded(reason=reason, inputs={"text": _, "said": _}):
             inputs = event.inputs or {}
             return {"verdict": _REASONS.get(reason, reason)}, {"verdict": verdict(inputs, agent)}
@@ -61,6 +65,7 @@ def followed(before: State, after: State, item: Input, events: Sequence[Event], 
             state.people[name] = replace(state.people[name], head_at=heard.head_at, captured_to=heard.captured_to)
     state.away_since, state.held, state.stood = after.away_since, after.held, after.stood
     state.met, state.active, state.load, state.saw = after.met, after.active, after.load, after.saw
+    state.tone = after.tone
     state.next_turn = max(state.next_turn, after.next_turn)
     state.next_utterance = max(state.next_utterance, after.next_utterance)
     state.playback = _playback(_going_on(before, after), events)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from gateway.turn_taking.state import Clip, Phrase, Reply, Sentence, State, Turn
+from gateway.turn_taking.state import Call, Clip, Phrase, Reply, Sentence, State, Turn
 from schemas.clock import Now, TurnTime
 from schemas.events import (
     ClipReady,
@@ -33,6 +33,7 @@ def _partial(state: State, fact: TranscriptPartial, now: Now) -> None:
 def _transcribed(state: State, fact: TranscriptFinal, now: Now) -> None:
     """A transcript: of an utterance that stands, late as it may be; what was replaced meanwhile is ignored."""
     state.deaf = False
+    state.questions = 0 if fact.text.strip() else state.questions
     at = state.turn_time(now)
     for turn in tuple(state.turns.values()):
         for utterance in turn.utterances:
@@ -67,7 +68,7 @@ def expected_reply(state: State, fact: Event, at: TurnTime) -> tuple[Turn, Reply
     if turn.reply is None and turn.own is None and fact.generation == state.generation:
         return turn, Reply(state.generation, at)
     found = reply_of(state, fact)
-    if found is not None and found[1].finished == "tool" and turn.has_floor:
+    if found is not None and found[1].finished == "tool" and turn.has_floor and fact.cause is not None:
         return turn, replace(found[1], finished=None, resumes=found[1].resumes + 1)
     return found
 
@@ -79,11 +80,12 @@ def _sentence(state: State, fact: ReplySentence, now: Now) -> None:
         return
     turn, reply = found
     name = turn.own.phrase if turn.own is not None else None
-    sentence = _with_sound(state, Sentence(fact.text, at, phrase=name))
+    sentence = _with_sound(state, Sentence(fact.text, at, complete=not state.agent.sound, phrase=name))
     if turn.own is not None and not turn.own.text:  # the log has lost the request
         turn = replace(turn, own=replace(turn.own, text=fact.text))
     reply = replace(reply.with_sentence(fact.index, sentence), asked=at)
-    state.turns[turn.id] = replace(turn, reply=reply, touched=at)
+    bridged = turn.bridged or (turn.own is None and fact.cause is None)  # we have bridged a wait ourselves
+    state.turns[turn.id] = replace(turn, reply=reply, bridged=bridged, touched=at)
 
 
 def _with_sound(state: State, sentence: Sentence) -> Sentence:
@@ -102,9 +104,22 @@ def _finished(state: State, fact: ReplyFinished, now: Now) -> None:
         state.turns[turn.id] = replace(turn, reply=replace(reply, finished=fact.reason), touched=at)
 
 
-def _tool_works(state: State, fact: ToolCalled | ToolReturned, now: Now) -> None:
+def _tool_called(state: State, fact: ToolCalled, now: Now) -> None:
     at = state.turn_time(now)
-    found = expected_reply(state, fact, at)
+    state.calls[fact.call] = Call(
+        fact.turn or 0, fact.generation or 0, at, fact.timeout, fact.patience, fact.pool
+    )  # fmt: skip
+    _tool_works(state, fact, at)
+
+
+def _tool_returned(state: State, fact: ToolReturned, now: Now) -> None:
+    call, at = state.calls.pop(fact.call, None), state.turn_time(now)
+    _tool_works(state, fact, at, by_pool=call is not None and call.pool)
+
+
+def _tool_works(state: State, fact: ToolCalled | ToolReturned, at: TurnTime, *, by_pool: bool = False) -> None:
+    """A reply that has stopped for the tools' pool goes on when the gateway says so."""
+    found = reply_of(state, fact) if by_pool else expected_reply(state, fact, at)
     if found is not None:
         state.turns[found[0].id] = replace(found[0], reply=replace(found[1], asked=at, tools=True), touched=at)
 
@@ -142,7 +157,7 @@ CHANGES: dict[type, Callable[[State, Any, Now], None]] = {
     TranscriptFinal: _transcribed,
     ReplySentence: _sentence,
     ReplyFinished: _finished,
-    ToolCalled: _tool_works,
-    ToolReturned: _tool_works,
+    ToolCalled: _tool_called,
+    ToolReturned: _tool_returned,
     ClipReady: _clip,
 }

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal
 
-from gateway.turn_taking import answers, regret
+from gateway.turn_taking import answers, regret, waking
 from gateway.turn_taking.commit import is_piece
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.interface import Pause
@@ -30,7 +30,7 @@ LATE = 0.5
 def hush(draft: Draft) -> None:
     """Somebody may be about to speak: silence within this frame, until that is known."""
     playback = draft.state.playback
-    if playback is not None and playback.mode == "sounding" and draft.state.agent.turn_taking.barge_in:
+    if playback is not None and playback.mode == "sounding" and draft.state.may_interrupt:
         draft.state.playback = replace(playback, mode="hushed")
         draft.decisions.append(Pause(playback.turn, playback.index))
 
@@ -40,7 +40,7 @@ def pause(draft: Draft) -> None:
     playback = draft.state.playback
     if playback is None or playback.mode not in ("sounding", "hushed"):
         return
-    if draft.state.away_since is None and not draft.state.agent.turn_taking.barge_in:
+    if draft.state.away_since is None and not draft.state.may_interrupt:
         return
     draft.state.playback = replace(playback, mode="held")
     if playback.mode == "sounding":
@@ -107,7 +107,9 @@ def _known(backchannels: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
     return frozenset(tuple(entry) for entry in pieces) | frozenset(("".join(entry),) for entry in pieces if entry)
 
 
-Verdict = Literal["interrupts", "taken_back", "waits", "failed", "empty", "unaddressed", "backchannel", "answered"]
+Verdict = Literal[
+    "interrupts", "taken_back", "waits", "failed", "empty", "unaddressed", "asleep", "backchannel", "answered"
+]
 
 
 def verdict(inputs: Mapping[str, Any], agent: AgentSpec) -> Verdict:
@@ -117,7 +119,8 @@ def verdict(inputs: Mapping[str, Any], agent: AgentSpec) -> Verdict:
     `linked`: who is there; `late`: it began when the agent had all but finished; `unbroken`: seconds of speech without a pause;
     `final`: all is transcribed, but for what `failed`; `answers`: the words answer the question they were said over, or may yet;
     `begun`: how much was heard of the reply they were said over, where those who speak may take it back; `dictates`: what that
-    answers had ended in the midst of a number, or of a word spelled: "oh" is a piece of it, then, and "M, N" is no hum.
+    answers had ended in the midst of a number, or of a word spelled: "oh" is a piece of it, then, and "M, N" is no hum; `awake`:
+    where the agent wants to be woken, whether it was by one of those who speak.
     """
     rules, over, text = agent.turn_taking, inputs["over"], inputs["text"]
     goes_on = bool(over) and regret.early(inputs.get("begun"), rules)
@@ -125,7 +128,9 @@ def verdict(inputs: Mapping[str, Any], agent: AgentSpec) -> Verdict:
         return "taken_back" if goes_on else "interrupts"
     spoken = bool(_pieces(text) if over else text)
     # who goes on means whom they meant before
-    meant = goes_on or addressed(agent, inputs["said"], inputs["speakers"], inputs["humans"], inputs["linked"])
+    named = addressed(agent, inputs["said"], inputs["speakers"], inputs["humans"], inputs["linked"])
+    awake = inputs.get("awake", True) or bool(waking.found(rules.wake, f"{inputs['said']} {text}"))
+    meant = goes_on or (named and awake)
     if over and spoken and meant:
         piece = goes_on and inputs.get("dictates") and is_piece(text)
         if piece or not is_backchannel(text, rules.backchannels):
@@ -139,7 +144,7 @@ def verdict(inputs: Mapping[str, Any], agent: AgentSpec) -> Verdict:
     if not spoken:
         return "empty"
     if not meant:
-        return "unaddressed"
+        return "asleep" if named and not rules.wake_context else "unaddressed"
     if over:
         return "waits" if inputs["answers"] else "backchannel"
     return "answered"
@@ -160,6 +165,8 @@ def looked_at(state: State, turn: Turn, text: str, *, unbroken: float = 0.0, fin
         "failed": turn.failed,
         "answers": final and turn.undecided and answers.may_answer(state, turn),
     }
+    if state.agent.turn_taking.wake:
+        inputs["awake"] = state.listens_to(turn)
     begun = regret.begun(state, turn) if turn.undecided else None
     if begun is not None:
         inputs["begun"] = begun
@@ -194,9 +201,9 @@ def pressed(draft: Draft, turn: Turn) -> None:
 
 
 def interrupt(draft: Draft, turn: Turn, **inputs: Any) -> None:
-    """`turn`, spoken over the agent, takes the floor; without barge-in it has to wait until the agent is done."""
+    """`turn`, spoken over the agent, takes the floor; where nobody may interrupt it has to wait until the agent is done."""
     playing = draft.state.playing
-    if playing is not None and draft.state.agent.turn_taking.barge_in:
+    if playing is not None and draft.state.may_interrupt:
         draft.end_turn(playing, "interrupted", "barge_in", by=turn.id, **inputs)
     draft.put_turn(replace(draft.state.turns[turn.id], decided=True, touched=draft.time))
 
@@ -208,7 +215,9 @@ def _unbroken(state: State, turn: Turn) -> Iterator[TurnTime]:
     """Since when somebody speaks in this turn whose unbroken speech, once long enough, interrupts whatever its words."""
     settings = state.agent.turn_taking
     for person in state.people.values():
-        if not isinstance(person.voice, Speaking) or person.voice.speech.turn != turn.id or not settings.barge_in:
+        if not isinstance(person.voice, Speaking) or person.voice.speech.turn != turn.id or not state.may_interrupt:
+            continue
+        if settings.wake and not person.awake:
             continue
         meant = settings.answer == "anyone" or (settings.answer == "linked" and person.name == state.linked)
         if state.humans <= 1 or meant:

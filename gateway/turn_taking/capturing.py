@@ -59,7 +59,7 @@ def capture(
         or Turn(state.next_turn, draft.time, over=state.playing is not None)
     )
     raises = turn.reply is not None
-    then = None if cut else _then(state, turn, state.generation + raises, committed=sure is not None)
+    then = None if cut else _then(state, turn, name, state.generation + raises, committed=sure is not None)
     silence = draft.time - ended
     if not cut:
         draft.fact(SpeechPaused, turn=turn.id, participant=name, silence=round(silence, 4), ago=silence)
@@ -83,7 +83,7 @@ def join(draft: Draft, turn: Turn) -> Turn:
         return turn
     asked = SttJob.id_of(last.id)
     draft.jobs = [job for job in draft.jobs if job.id != asked]  # not sent yet, and not wanted any more
-    then = _then(state, turn, state.generation, committed=turn.sure is not None)
+    then = _then(state, turn, last.participant, state.generation, committed=turn.sure is not None)
     inputs = {"then": then.id if then else None, "over": False, "joined": True}
     speech = replace(speech, utterance=draft.new_utterance_id())
     return _store(draft, turn, last.participant, speech, last.end, then, draft.time - turn.spoken, False, inputs)
@@ -147,13 +147,21 @@ def early(state: State) -> bool:
 
 def speculates(state: State) -> bool:
     """Replies are made before their turn is committed, as long as the pools have room for wasted work."""
-    return state.load.short and state.agent.turn_taking.speculate_below > 0
+    return state.load.short and state.agent.turn_taking.speculate_below > 0 and not state.calls
 
 
-def _then(state: State, turn: Turn, generation: int, *, committed: bool) -> LlmJob | None:
-    """What follows the transcript without the gateway: only when one human speaks, and not over the agent. Not after an early
-    soft end, either: more often than not it is a gap between words, and by the transcript we know."""
-    if (early(state) and not committed) or turn.undecided or state.humans > 1 or state.other_replies(turn):
+def _then(state: State, turn: Turn, name: str, generation: int, *, committed: bool) -> LlmJob | None:
+    """What follows the transcript without the gateway: only when one human speaks, to whom the agent listens, and not over it.
+    Not after an early soft end, either: more often than not it is a gap between words, and by the transcript we know."""
+    if state.callee == "machine" or (state.agent.turn_taking.wake and not state.people[name].awake):
+        return None
+    if (
+        state.calls
+        or (early(state) and not committed)
+        or turn.undecided
+        or state.humans > 1
+        or state.other_replies(turn)
+    ):
         return None
     if not committed and (not speculates(state) or state.waits_for_a_client(turn)):
         return None

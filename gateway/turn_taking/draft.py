@@ -130,10 +130,11 @@ class Draft:
             self.decisions.append(Stop(turn.id))
 
     def dismiss_own(self, *, again: bool = False) -> None:
-        """The agent's own words that nobody has heard yet give way; a request waits again, and `again` whatever it was (but for a
-        filler, which has nothing to bridge any more)."""
+        """The agent's own words that nobody has heard yet give way, but for those that nobody interrupts; a request waits again,
+        and `again` all of them, whatever they were (but for a filler, which has nothing to bridge any more)."""
         for turn in tuple(self.state.turns.values()):
-            if turn.own is not None and isinstance(turn.phase, Committed):
+            gives_way = turn.own is not None and (again or turn.own.interruptible)
+            if turn.own is not None and gives_way and isinstance(turn.phase, Committed):
                 waits = {"again": True} if again and turn.own.why != "filler" else {}
                 self.end_turn(turn, "dropped", "replaced", **waits)
 

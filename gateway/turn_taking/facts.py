@@ -24,12 +24,21 @@ from gateway.turn_taking.state import (
     Turn,
     UsersFloor,
     Utterance,
+    farewell,
+    greeting,
+    idle_question,
     phrase,
 )
 from schemas.clock import Now, TurnTime, earlier
+from schemas.config.collecting import FIELDS_MOST
 from schemas.events import (
+    AgentSlept,
+    AgentWoke,
+    CalleeDetected,
+    DtmfReceived,
     EndRequested,
     Event,
+    FieldCollected,
     GatewayEvent,
     MessageReceived,
     ParticipantChanged,
@@ -149,7 +158,10 @@ def _rewound(state: State, fact: SessionRewound, now: Now) -> None:
 
 
 def _end_requested(state: State, fact: EndRequested, now: Now) -> None:
-    state.end_requested = fact.reason
+    if fact.said:
+        state.ending = fact.reason
+    else:
+        state.end_requested = fact.reason
 
 
 # ── hearing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -162,6 +174,7 @@ def _speech(state: State, fact: SpeechStarted | SpeechResumed, now: Now) -> None
     at, inputs = state.turn_time(now), fact.inputs or {}
     turn = state.turns.get(fact.turn)
     if turn is None:
+        state.first_word = earlier(at, fact.ago)
         over = isinstance(fact, SpeechStarted) and fact.over
         since = (fact.participant, inputs["since"]) if "since" in inputs else None
         turn = Turn(fact.turn, at, over=over, late=bool(inputs.get("late")), since=since)
@@ -183,7 +196,9 @@ def _captured(state: State, fact: UtteranceCaptured, now: Now) -> None:
     assert fact.turn is not None
     at, inputs = state.turn_time(now), fact.inputs or {}
     turn = state.turns.get(fact.turn) or Turn(fact.turn, at, over=fact.over)
-    state.wanted = tuple(own for own in state.wanted if own.phrase is None)  # an apology would be out of place
+    state.wanted = tuple(
+        own for own in state.wanted if own.why in ("greeting", "say")
+    )  # an apology would be out of place
     state.next_utterance = max(state.next_utterance, arriving.number_of(fact.utterance) + 1)
     carried = (*fact.joins, fact.replaces)
     if fact.audio:  # it is read: whoever decided it knows the sound by the answer to its publication
@@ -208,11 +223,12 @@ def _captured(state: State, fact: UtteranceCaptured, now: Now) -> None:
 
 # ── the floor ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_OWN = ("greeting", "say", "fallback", "repeat", "filler")
+_OWN = ("greeting", "say", "fallback", "repeat", "filler", "idle", "goodbye")
 
 
 def _message(state: State, fact: MessageReceived, now: Now) -> None:
     """Written: by somebody in the room (then its turn is named, and the users' again), or by the API."""
+    state.questions = 0
     if fact.turn is None:
         if fact.text.strip():
             state.letters = (*state.letters, Letter(fact.participant, fact.text))
@@ -225,7 +241,26 @@ def _message(state: State, fact: MessageReceived, now: Now) -> None:
 
 
 def _say_requested(state: State, fact: SayRequested, now: Now) -> None:
-    want(state, Own("say", fact.text, interrupt=fact.interrupt))
+    want(state, Own("say", fact.text, interrupt=fact.interrupt, interruptible=fact.interruptible, ends=fact.ends))
+    state.left_message = state.left_message or fact.ends == "machine"
+
+
+def _keys(state: State, fact: DtmfReceived, now: Now) -> None:
+    state.questions, state.silent = 0, state.turn_time(now)
+
+
+def _woke(state: State, fact: AgentWoke, now: Now) -> None:
+    if (person := state.people.get(fact.participant)) is not None:
+        state.people[fact.participant] = replace(person, awake=True, answered=state.turn_time(now))
+
+
+def _slept(state: State, fact: AgentSlept, now: Now) -> None:
+    if (person := state.people.get(fact.participant)) is not None:
+        state.people[fact.participant] = replace(person, awake=False)
+
+
+def _callee(state: State, fact: CalleeDetected, now: Now) -> None:
+    state.callee = fact.callee
 
 
 def want(state: State, own: Own) -> None:
@@ -247,11 +282,16 @@ def _committed(state: State, fact: TurnCommitted, now: Now) -> None:
         turn = _own_turn(state, fact, at)
     else:
         turn = state.turns.get(fact.turn) or Turn(fact.turn, at)
+        state.leaving = "" if state.leaving == "idle" else state.leaving  # somebody is there after all
         if "wait" in inputs:
             turn = _all_heard(state, turn)
         elif inputs.get("letter", fact.why == "text" and bool(state.letters)):  # the log may have lost it
             turn = replace(turn, typed=True, letters=turn.letters + 1)
             state.letters = state.letters[1:]
+        if fact.why == "tool":
+            turn = replace(turn, typed=True)
+        else:
+            state.ending = None  # somebody has gone on speaking
     state.turns[turn.id] = replace(turn, phase=Committed(fact.why), over=False, touched=at, committed=at)
 
 
@@ -268,6 +308,8 @@ def _own_turn(state: State, fact: TurnCommitted, at: TurnTime) -> Turn:
     """The agent speaks of its own accord. A turn whose answer nobody has heard makes way, and is answered afterwards; a filler
     only bridges the wait for it."""
     own = _taken_up(state, fact.why)
+    inputs = fact.inputs or {}
+    own = replace(own, interruptible=inputs.get("interruptible", own.interruptible), ends=inputs.get("ends", own.ends))
     for other in tuple(state.turns.values()):
         if other.own is None and own.why == "filler":
             state.turns[other.id] = replace(other, bridged=True)
@@ -289,7 +331,11 @@ def _taken_up(state: State, why: str) -> Own:
         case "fallback" | "repeat" | "filler":
             return phrase(state.agent, why)
         case "greeting":
-            return Own("greeting", state.agent.greeting)
+            return greeting(state.agent, state.greeting)
+        case "idle":
+            return idle_question(state.agent)
+        case "goodbye":
+            return farewell(state.agent)
         case _:
             return Own("say", "")
 
@@ -304,6 +350,8 @@ def _turn_ended(state: State, fact: TurnEnded, now: Now) -> None:
     turn = state.turns.pop(fact.turn, None)
     if turn is None:
         return
+    state.silent = state.turn_time(now)
+    _answered(state, turn, fact, now)
     heir = state.turns.get(fact.into) if fact.into is not None else None
     if heir is not None:
         state.turns[heir.id] = _goes_on_with(turn, heir)
@@ -320,6 +368,10 @@ def _turn_ended(state: State, fact: TurnEnded, now: Now) -> None:
         state.turns[other.id] = replace(other, over=False) if interrupted else other
     gave_up = fact.how in ("failed", "expired")
     state.deaf = state.deaf or (gave_up and fact.reason == "stt")
+    if turn.own is not None and turn.own.why == "idle" and fact.how != "dropped":
+        state.questions += 1
+    if turn.own is not None and turn.own.ends and _were_last_words(turn.own, fact):
+        state.leaving = turn.own.ends
     if turn.own is not None and turn.own.why == "say":
         _found_room(state, fact.reason != "overload", now)
     if turn.own is not None:
@@ -330,6 +382,21 @@ def _turn_ended(state: State, fact: TurnEnded, now: Now) -> None:
         want(state, phrase(state.agent, "repeat"))
     elif fact.reason == "overload" or (gave_up and fact.reason in ("llm", "tts")):
         want(state, phrase(state.agent, "fallback"))
+
+
+def _answered(state: State, turn: Turn, fact: TurnEnded, now: Now) -> None:
+    """Whom the agent has answered, it listens to for a while."""
+    if turn.own is None and fact.how in ("played", "interrupted"):
+        for name in {utterance.participant for utterance in turn.utterances}:
+            if (person := state.people.get(name)) is not None and person.awake:
+                state.people[name] = replace(person, answered=state.turn_time(now))
+
+
+def _were_last_words(own: Own, fact: TurnEnded) -> bool:
+    """They were said, as far as they could be: nobody has interrupted them, and they do not wait again."""
+    if fact.how in ("played", "failed", "expired") or fact.reason == "rewound":
+        return True
+    return fact.reason == "overload" and own.why != "say"
 
 
 def _goes_on_with(turn: Turn, heir: Turn) -> Turn:
@@ -377,6 +444,11 @@ def _passed(sentence: Sentence) -> Sentence:
     return sentence if sentence.ended else replace(sentence, failed=sentence.heard is None, ended=True)
 
 
+def _collected(state: State, fact: FieldCollected, now: Now) -> None:
+    if fact.name in state.collected or len(state.collected) < FIELDS_MOST:
+        state.collected = {**state.collected, fact.name: fact.confirmed}
+
+
 _CHANGES: dict[type, Callable[[State, Any, Now], None]] = {
     ParticipantJoined: _joined,
     ParticipantChanged: _changed,
@@ -384,11 +456,16 @@ _CHANGES: dict[type, Callable[[State, Any, Now], None]] = {
     SessionRewound: _rewound,
     SessionEnded: _session_ended,
     EndRequested: _end_requested,
+    FieldCollected: _collected,
     SpeechStarted: _speech,
     SpeechResumed: _speech,
     UtteranceCaptured: _captured,
     MessageReceived: _message,
     SayRequested: _say_requested,
+    DtmfReceived: _keys,
+    AgentWoke: _woke,
+    AgentSlept: _slept,
+    CalleeDetected: _callee,
     TurnCommitted: _committed,
     TurnEnded: _turn_ended,
     PlaybackStarted: _playback,

@@ -27,7 +27,11 @@ def timers(state: State) -> Iterator[TurnTime]:
 
 
 def _moment(state: State, turn: Turn) -> TurnTime:
-    return turn.committed + state.agent.patience
+    reply = turn.reply
+    since = (
+        max(turn.committed, reply.asked) if reply is not None and reply.tools else turn.committed
+    )  # its tools were bridged
+    return since + state.agent.patience
 
 
 def _waits(state: State) -> Turn | None:
@@ -37,7 +41,11 @@ def _waits(state: State) -> Turn | None:
     if turn is None or not alone or turn.own is not None or turn.bridged or not isinstance(turn.phase, Committed):
         return None
     reply = turn.reply
-    if reply is not None and (reply.complete or any(sentence.clips or sentence.failed for sentence in reply.sentences)):
+    if any(call.turn == turn.id for call in state.calls.values()):
+        return None  # each has a patience of its own
+    if reply is not None and (
+        reply.complete or any(sentence.clips or sentence.complete or sentence.failed for sentence in reply.sentences)
+    ):
         return None
-    known = state.phrases.get("filler", Phrase()).complete
-    return turn if known and state.agent.patience > 0 else None
+    known = state.phrases.get("filler", Phrase()).complete or not state.agent.sound
+    return turn if known and state.agent.patience > 0 and state.agent.filler.strip() else None

@@ -35,6 +35,8 @@ def edge(draft: Draft, item: SpeechEdge) -> None:
     if person is None or not person.human:
         return
     person = draft.put_person(replace(person, head=item.head, head_at=draft.now))
+    if draft.state.by_button(person):
+        return  # the detector is not asked
     moment = draft.time + (item.position - item.head) / HEARING_RATE
     match item.kind, person.voice:
         case "onset", Silent() | Trailing() as voice:
@@ -45,14 +47,15 @@ def edge(draft: Draft, item: SpeechEdge) -> None:
         case "start", Trailing(speech) | Onset(Trailing(speech)):
             draft.put_person(replace(person, voice=Speaking(speech)))
         case "start", Silent() | Onset():
-            _begin(draft, person, item.position, moment)
+            begin_speech(draft, person, item.position, moment)
         case "stop", Speaking(speech):
             draft.put_person(replace(person, voice=Trailing(speech, item.position, moment)))
         case _:
             pass
 
 
-def _begin(draft: Draft, person: Person, position: int, moment: TurnTime) -> None:
+def begin_speech(draft: Draft, person: Person, position: int, moment: TurnTime) -> None:
+    """`person` speaks from sample `position` on, which was at `moment`."""
     state = draft.state
     state.active = draft.now
     turn, ago = state.users_turn, draft.time - moment

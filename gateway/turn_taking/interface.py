@@ -95,8 +95,18 @@ class Tick:
     """Time has passed: `now` has reached `state.wake_at`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """A pure tone of a participant's has ended. `frequency`: Hz; `duration`: seconds."""
+
+    participant: str
+    frequency: float
+    duration: float
+
+
 Input = (
     SpeechEdge
+    | Tone
     | LogEvent
     | Published
     | Played

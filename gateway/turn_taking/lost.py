@@ -32,6 +32,8 @@ def _gave_up(state: State, fact: StageFailed | StageExpired, now: Now) -> None:
             found = expected_reply(state, fact, at)
             if found is not None and not found[1].complete:
                 state.turns[found[0].id] = replace(found[0], reply=replace(found[1], failed=how), touched=at)
+        case "tools":
+            state.calls.pop(fact.job.removeprefix("tools/"), None)
         case "tts" if fact.phrase is not None:
             known = state.phrases.get(fact.phrase, Phrase())
             if not known.complete:

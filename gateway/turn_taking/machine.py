@@ -1,19 +1,25 @@
 """The machine's face: `start` and `step`. Each step takes one input, then does whatever is due until nothing is."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from gateway.inputs import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
 from gateway.turn_taking import (
     barge_in,
+    callee,
     facts,
     filler,
     greeting,
     hearing,
+    idle,
     phrases,
     playing,
     presence,
     replying,
+    tools,
     trouble,
+    waking,
 )
 from gateway.turn_taking.draft import KEPT, Draft
 from gateway.turn_taking.interface import (
@@ -28,12 +34,13 @@ from gateway.turn_taking.interface import (
     SpeechEdge,
     Stop,
     Tick,
+    Tone,
 )
 from gateway.turn_taking.moments import NO_TIMER
 from gateway.turn_taking.state import Load, Sent, State, UsersFloor
 from schemas.bus import Outcome
 from schemas.client import Activity, StateMessage
-from schemas.clock import Now
+from schemas.clock import Micros, Now
 from schemas.config.agent import AgentSpec
 from schemas.events import (
     ClipReady,
@@ -52,20 +59,26 @@ from schemas.events import (
 )
 
 RULES = (
+    presence.leave,
     trouble.settle,
     hearing.settle,
+    callee.settle,
+    waking.settle,
     barge_in.settle,
     replying.settle,
+    tools.settle,
     playing.settle,
     filler.settle,
     greeting.settle,
     phrases.settle,
+    idle.settle,
     presence.settle,
 )
 """Whichever fires first begins the round anew, so each may rely on those before it having nothing to do: what will not come is
-given up before anybody waits for it; speech is captured before words are judged, and words said over the agent are judged before
-a turn is committed; the floor passes before anything sounds; a wait is bridged only where nothing can sound; phrases are made
-ahead when the greeting has been asked for; and the session ends by time only when nothing else is due."""
+given up before anybody waits for it; speech is captured before words are judged; who has taken a call, and whom the agent listens
+to, is known before what was said is answered; words said over the agent are judged before a turn is committed; the floor passes
+before anything sounds; a wait is bridged only where nothing can sound; phrases are made ahead when the greeting has been asked
+for; silence is broken, and the session ends by time, only when nothing else is due."""
 READ = (
     TranscriptFinal,
     TranscriptPartial,
@@ -85,9 +98,16 @@ ROUNDS = 200
 """Rules that fire in one step, beyond which two of them contradict each other."""
 
 
-def start(session: str, agent: AgentSpec, now: Now, *, seq: int = 1, generation: int = 0) -> State:
-    """A session just opened: `session.started` is its event `seq`. Nobody has joined; no client is attached."""
-    state = State(session, agent, opened=now, generation=generation, saw=seq, away_since=now, active=now)
+def start(
+    session: str, agent: AgentSpec, now: Now, *, seq: int = 1, generation: int = 0, began: Micros = Micros(0),
+    metadata: Mapping[str, Any] = {},
+) -> State:  # fmt: skip
+    """A session just opened: `session.started` is its event `seq`, appended at `began`, with the call's `metadata`. Nobody has
+    joined; no client is attached."""
+    state = State(
+        session, agent, opened=now, began=began, metadata=metadata, generation=generation, saw=seq, away_since=now, active=now
+    )  # fmt: skip
+    state.silent = state.turn_time(now)
     state.wake_at = _wake_at(state)
     return state
 
@@ -137,6 +157,8 @@ def _take(draft: Draft, item: Input) -> None:
     match item:
         case SpeechEdge():
             hearing.edge(draft, item)
+        case Tone():
+            callee.tone(draft, item)
         case Played():
             playing.played(draft, item)
         case LogEvent(event):
@@ -167,7 +189,7 @@ def _log_event(draft: Draft, event: Event) -> None:
     if event.seq <= draft.state.saw:
         return  # folded already
     draft.state.saw = event.seq
-    if isinstance(event, MessageReceived) and event.clock is not None:
+    if isinstance(event, MessageReceived | SayRequested) and event.clock is not None:
         return  # one of our own, read back
     complete = not isinstance(event, StageFailed | StageExpired) or playing.sounding_is_complete(draft.state)
     facts.apply(draft.state, event, draft.now)
@@ -176,10 +198,13 @@ def _log_event(draft: Draft, event: Event) -> None:
     match event:
         case TranscriptPartial():
             hearing.partial_came(draft, event)
+            callee.words(draft, event.text)
         case MessageReceived():
             replying.answer_letters(draft)
-        case EndRequested(reason=reason):
+        case EndRequested(reason=reason, said=False):
             presence.close(draft, "end_requested", reason)
+        case ToolReturned():
+            tools.returned(draft, event.turn, event.generation)
         case _:
             pass
 
@@ -280,6 +305,7 @@ def _wake_at(state: State) -> Now:
     wake = min(moment for moment, _, _ in presence.ends_at(state))
     if state.away_since is not None:
         return wake
-    timers = (*hearing.timers(state), *barge_in.timers(state), *replying.timers(state), *trouble.timers(state))
-    first = min((*timers, *filler.timers(state), *phrases.timers(state)), default=None)
+    timers = (*hearing.timers(state), *barge_in.timers(state), *replying.timers(state), *tools.timers(state))
+    timers += (*trouble.timers(state), *filler.timers(state), *phrases.timers(state), *idle.timers(state))
+    first = min((*timers, *waking.timers(state), *callee.timers(state)), default=None)
     return wake if first is None else min(wake, state.now_of(first))

@@ -55,7 +55,8 @@ Voice = Silent | Onset | Speaking | Trailing
 class Person:
     """`kind`, `shown` (their name for people) and `attributes`: as the log has them; `head` and `head_at`: a sample position and
     the `now` it belongs to; `captured_to`: end of the last capture; `pauses`: this speaker's own pauses inside turns so far,
-    seconds; `partial_until`: a partial is outstanding till then."""
+    seconds; `partial_until`: a partial is outstanding till then; `awake`: the agent listens to them, where it wants to be woken;
+    `answered`: turn time at which they woke it, or its last answer to them ended."""
 
     name: str
     kind: Literal["standard", "sip", "agent"] = "standard"
@@ -68,6 +69,8 @@ class Person:
     captured_to: int = 0
     pauses: tuple[float, ...] = ()
     partial_until: TurnTime = LONG_AGO
+    awake: bool = False
+    answered: TurnTime = LONG_AGO
 
     @property
     def speech(self) -> Speech | None:

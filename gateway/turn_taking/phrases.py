@@ -46,7 +46,9 @@ def refused(draft: Draft, job: TtsJob) -> None:
 
 
 def texts_of(agent: AgentSpec) -> dict[str, str]:
-    """What an agent may have to say at any moment, by name."""
+    """What an agent may have to speak at any moment, by name."""
+    if not agent.sound:
+        return {}
     texts = {"fallback": agent.fallback, "repeat": agent.repeat}
     texts |= {"filler": agent.filler} if agent.patience > 0 else {}
     return {name: text for name, text in texts.items() if text.strip()}

@@ -24,7 +24,7 @@ def may_sound(draft: Draft) -> bool:
     state = draft.state
     if state.away_since is not None:
         return False
-    if not state.agent.turn_taking.barge_in and state.playing is not None:
+    if not state.may_interrupt and state.playing is not None:
         return True
     return not state.somebody_speaks and not barge_in.holds(draft)
 
@@ -42,7 +42,7 @@ def _start(draft: Draft) -> bool:
     if index >= len(turn.reply.sentences) or not may_sound(draft):
         return False
     sentence = turn.reply.sentences[index]
-    if not sentence.clips or (sentence.phrase and not sentence.complete):
+    if state.agent.sound and (not sentence.clips or (sentence.phrase and not sentence.complete)):
         return False
     generation = turn.reply.generation
     draft.fact(PlaybackStarted, turn=turn.id, generation=generation, index=index)
@@ -68,11 +68,21 @@ def started(draft: Draft) -> None:
 
 def _begin(draft: Draft, playback: PlaybackState) -> None:
     sentence = _sentence(draft.state, playback)
+    if not draft.state.agent.sound:
+        _told(draft, playback, sentence.text)
+        return
     draft.state.playback = replace(playback, mode="sounding", begun=True)
     clips = tuple(clip.audio for clip in sentence.clips)
     draft.decisions.append(
         Play(playback.turn, playback.generation, playback.index, clips, sentence.complete, sentence.phrase)
     )
+
+
+def _told(draft: Draft, playback: PlaybackState, text: str) -> None:
+    """Of an agent without sound: told is heard."""
+    draft.tell(SentenceMessage(turn=playback.turn, index=playback.index, text=text, spoken=False))
+    draft.state.playback, draft.state.active = None, draft.now
+    draft.fact(PlaybackFinished, turn=playback.turn, generation=playback.generation, index=playback.index)
 
 
 def _sentence(state: State, playback: PlaybackState) -> Sentence:
@@ -165,7 +175,9 @@ def _finish_turn(draft: Draft, turn: Turn) -> bool:
         return False
     if barge_in.may_be_taken_back(draft, turn):
         return False
-    if reply.failed or not reply.sentences:
+    if reply.finished == "silent" and not reply.sentences:
+        draft.end_turn(turn, "played", "silent")
+    elif reply.failed or not reply.sentences:
         draft.end_turn(turn, reply.failed or "failed", "llm")
     elif all(sentence.failed for sentence in reply.sentences):
         draft.end_turn(turn, "failed", "tts")

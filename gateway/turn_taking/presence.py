@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gateway.inputs import Digits, Joined, Left, PushToTalk
-from gateway.turn_taking import barge_in, replying
+from gateway.turn_taking import barge_in, replying, waking
 from gateway.turn_taking.draft import Draft
-from gateway.turn_taking.hearing import finish_speech
+from gateway.turn_taking.hearing import begin_speech, finish_speech
+from gateway.turn_taking.people import Silent
 from gateway.turn_taking.state import Playing, State
 from schemas.clock import Now
 from schemas.events import DtmfReceived, ParticipantChanged, ParticipantJoined, ParticipantLeft, SessionEnded
@@ -44,14 +45,22 @@ def left(draft: Draft, item: Left) -> None:
 
 
 def push_to_talk(draft: Draft, item: PushToTalk) -> None:
-    """While pressed the floor is held; released, the turn is committed at once. A button is no backchannel."""
+    """While pressed the floor is held; released, the turn is committed at once, or forgotten. A button is no backchannel."""
     state = draft.state
     person = state.people.get(item.participant)
     if person is None or person.pressed == item.pressed:
         return
+    if item.head is not None:
+        person = replace(person, head=item.head, head_at=draft.now)
     person = draft.put_person(replace(person, pressed=item.pressed))
     if item.pressed:
+        waking.pressed(draft, person)
+        if state.by_button(person) and person.speech is None:
+            begin_speech(draft, state.people[person.name], person.position(draft.now), draft.time)
         barge_in.pause(draft)
+        return
+    if item.cancel:
+        _forget(draft, item.participant)
         return
     over = any(turn.undecided for turn in state.turns.values())
     turn = finish_speech(draft, item.participant, sure="push_to_talk") or state.users_turn
@@ -60,6 +69,18 @@ def push_to_talk(draft: Draft, item: PushToTalk) -> None:
     if over:
         barge_in.pressed(draft, turn)
     draft.put_turn(replace(state.turns[turn.id], sure="push_to_talk"))
+
+
+def _forget(draft: Draft, name: str) -> None:
+    """What `name` said while the button was held is not meant to be answered."""
+    state = draft.state
+    speech = state.people[name].speech
+    draft.put_person(replace(state.people[name], voice=Silent()))
+    turn = state.turns.get(speech.turn) if speech is not None else state.users_turn
+    if turn is None or turn.has_floor or turn.typed or state.speaks_in(turn):
+        return
+    if all(utterance.participant == name for utterance in turn.utterances):
+        draft.end_turn(turn, "dropped", "cancelled")
 
 
 def digits(draft: Draft, item: Digits) -> None:
@@ -77,6 +98,7 @@ def attached(draft: Draft) -> None:
     state.stood += draft.now - state.away_since
     state.away_since, state.held, state.met = None, False, True
     state.active = draft.now
+    state.silent = draft.time
     replying.answer_letters(draft)
 
 
@@ -109,8 +131,32 @@ def ends_at(state: State) -> Iterator[tuple[Now, str, str]]:
         yield Now(state.active + limits.idle), "limit", f"nobody spoke for {limits.idle:g} s (limits.idle)"
 
 
+_WHY_LEFT = {
+    "idle": "nobody said anything (idle.after)",
+    "machine": "an answering machine took the call (phone.machine)",
+}
+
+
+def why_left(reason: str) -> str:
+    return _WHY_LEFT.get(reason, "")
+
+
+def leave(draft: Draft) -> bool:
+    """The session's end, once the agent has said its last words. Who speaks up after a goodbye that nobody was believed to hear
+    is heard out first."""
+    state = draft.state
+    if not state.leaving or (state.leaving == "idle" and (state.turns or state.somebody_speaks)):
+        return False
+    close(draft, state.leaving, why_left(state.leaving))
+    return True
+
+
 def settle(draft: Draft) -> bool:
-    """The session's end by time."""
+    """The session's end by time, or as it was asked for: when all is said."""
+    state = draft.state
+    if state.ending is not None and not (state.turns or state.wanted or state.somebody_speaks):
+        close(draft, "end_requested", state.ending)
+        return True
     for moment, reason, detail in ends_at(draft.state):
         if draft.now >= moment:
             close(draft, reason, detail)

@@ -11,7 +11,8 @@ first fact (`Record.sent`). An entry is a short list: what, `now`, and what it s
     ["tick", now]  ["attached", now]                  ["queues", now, stt, llm, tts]
     ["detached", now, held]                           ["joined", now, participant, kind, name, attributes]
     ["hung up", now, reason]                          ["left", now, participant, reason]
-    ["pressed" | "released", now, participant]        ["typed" | "digits", now, participant, text]
+    ["pressed" | "released" | "cancelled", now,       ["typed" | "digits", now, participant, text]
+               participant, head]                     ["tone", now, participant, frequency, duration]
 
 `count` and `lost`: the log as it was read then: its first `count` events, and behind them those it has lost since. Left out is
 what can't matter: our own facts read back, queues that say nothing new, where playback was but for the last time before something
@@ -36,6 +37,7 @@ from gateway.turn_taking.interface import (
     Queues,
     SpeechEdge,
     Tick,
+    Tone,
 )
 from gateway.turn_taking.machine import READ
 from gateway.turn_taking.state import State
@@ -252,8 +254,11 @@ def _entry(noted: _Noted) -> Entry:
             return ["typed", now, participant, text]
         case Digits(participant, digits):
             return ["digits", now, participant, digits]
-        case PushToTalk(participant, pressed):
-            return ["pressed" if pressed else "released", now, participant]
+        case PushToTalk(participant, pressed, cancel, head):
+            what = "pressed" if pressed else "cancelled" if cancel else "released"
+            return [what, now, participant, *([] if head is None else [head])]
+        case Tone(participant, frequency, duration):
+            return ["tone", now, participant, frequency, duration]
         case Detached(held):
             return ["detached", now, held]
         case HungUp(reason):
@@ -341,8 +346,10 @@ _READERS: dict[str, Any] = {
     "left": lambda log, participant, reason: Left(participant, reason),
     "typed": lambda log, participant, text: Typed(participant, text),
     "digits": lambda log, participant, digits: Digits(participant, digits),
-    "pressed": lambda log, participant: PushToTalk(participant, True),
-    "released": lambda log, participant: PushToTalk(participant, False),
+    "pressed": lambda log, participant, head=None: PushToTalk(participant, True, head=head),
+    "released": lambda log, participant, head=None: PushToTalk(participant, False, head=head),
+    "cancelled": lambda log, participant, head=None: PushToTalk(participant, False, cancel=True, head=head),
+    "tone": lambda log, participant, frequency, duration: Tone(participant, float(frequency), float(duration)),
     "detached": lambda log, held: Detached(bool(held)),
     "hung up": lambda log, reason: HungUp(reason),
     "attached": lambda log: Attached(),

@@ -10,6 +10,8 @@ from gateway.turn_taking.machine import settle
 from gateway.turn_taking.state import Bundle, Playing, State, Turn
 from schemas.clock import Now
 from schemas.events import (
+    AgentSlept,
+    AgentWoke,
     Event,
     ParticipantJoined,
     ParticipantLeft,
@@ -97,6 +99,7 @@ def _keep_alive(fresh: State, old: State, now: Now) -> None:
     fresh.opened, fresh.active, fresh.load, fresh.shown = old.opened, old.active, old.load, old.shown
     fresh.greeted, fresh.operation = old.greeted, old.operation
     fresh.met, fresh.deaf = old.met, old.deaf
+    fresh.silent, fresh.first_word, fresh.tone = old.silent, old.first_word, old.tone
     fresh.stored = {**fresh.stored, **old.stored}
     fresh.next_turn = max(fresh.next_turn, old.next_turn)
     fresh.next_utterance = max(fresh.next_utterance, old.next_utterance)
@@ -109,6 +112,8 @@ def _keep_people(draft: Draft, old: State) -> None:
         if name not in people:
             about: dict[str, Any] = {"kind": person.kind, "name": person.shown, "attributes": dict(person.attributes)}
             draft.fact(ParticipantJoined, participant=name, **about)
+        if people[name].awake != person.awake:  # which was told again before they came, or is lost
+            draft.fact(AgentWoke if person.awake else AgentSlept, participant=name)
         people[name] = person
     for name in tuple(people):
         if name not in old.people:
@@ -155,7 +160,7 @@ def _has_sound(state: State, event: PlaybackStarted | PlaybackPaused | PlaybackR
     known = turn.reply.sentences if turn is not None and turn.reply is not None else ()
     name = turn.own.phrase if turn is not None and turn.own is not None else None
     fixed = name is not None and name in state.phrases and state.phrases[name].complete
-    return event.index < len(known) and (fixed or bool(known[event.index].clips))
+    return event.index < len(known) and (fixed or not state.agent.sound or bool(known[event.index].clips))
 
 
 def _perhaps_asked(state: State, turn: Turn) -> bool:
@@ -196,9 +201,12 @@ def fold(session: str, events: Sequence[Event], now: Now, *, clocks: State | Non
         found = first.type if first else "an empty log"
         raise ValueError(f"session {session}: expected session.started as the log's first event, found {found}")
     opened = Now(now - max(0.0, (events[-1].at - first.at) / 1e6))
-    state = State(session, first.agent, opened=opened, away_since=now, active=now)
+    state = State(
+        session, first.agent, opened=opened, began=first.at, metadata=first.metadata, away_since=now, active=now
+    )
     if clocks is not None:
         state.away_since, state.stood = clocks.away_since, clocks.stood
+    state.silent = state.turn_time(now)
     for event in facts.as_known(events):
         facts.apply(state, event, now)
     state.saw = events[-1].seq

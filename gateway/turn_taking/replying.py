@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from gateway.turn_taking import barge_in, commit
+from gateway.turn_taking import barge_in, commit, tools
 from gateway.turn_taking.capturing import speculates
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.expecting import expected
@@ -16,11 +16,8 @@ from schemas.clock import TurnTime
 from schemas.config.agent import Expects
 from schemas.events import MessageReceived, ReplyFinished, ReplySentence
 from schemas.jobs import LlmJob, TtsJob
+from schemas.session import collecting
 from schemas.text.sentences import sentences
-
-RESUMES = 8
-"""Continuations after tools in one reply, beyond which the LLM is going in circles."""
-
 
 LETTERS = 32
 """Typed messages in one turn, or waiting for a client: more are not taken before these are answered."""
@@ -28,11 +25,12 @@ LETTERS = 32
 
 def settle(draft: Draft) -> bool:
     """Do what is due; True if anything was."""
+    if draft.state.letters and _may_write_back(draft.state):  # they came while nobody might interrupt
+        answer_letters(draft)
+        return True
     for turn in tuple(draft.state.turns.values()):
         users = turn.own is None and not turn.undecided and not isinstance(turn.phase, Playing)
         if users and (_hear_out(draft, turn) or _commit(draft, turn) or _ask(draft, turn)):
-            return True
-        if _go_on_after_tool(draft, turn):
             return True
     return _speak_up(draft)
 
@@ -41,7 +39,7 @@ def timers(state: State) -> Iterator[TurnTime]:
     if state.somebody_speaks:
         return
     for turn in state.turns.values():
-        if _may_commit(state, turn) and not turn.waiting:
+        if _may_commit(state, turn) and not turn.waiting and not state.holds_back:
             yield turn.spoken + _wait(state, turn).wait
     if state.crowded_until != LONG_AGO:
         yield state.crowded_until
@@ -55,8 +53,16 @@ def _hear_out(draft: Draft, turn: Turn) -> bool:
     state = draft.state
     if turn.waiting or turn.typed or state.speaks_in(turn) or (turn.text and state.is_addressed(turn)):
         return False
+    if state.holds_back and turn.text:
+        return False
     inputs = barge_in.looked_at(state, turn, turn.text, final=True)
     found = barge_in.verdict(inputs, state.agent)
+    if (
+        found in ("asleep", "unaddressed")
+        and "awake" in inputs
+        and not draft.due(turn.spoken + _wait(state, turn).wait)
+    ):
+        return False  # the wake phrase may come in pieces
     if found != "answered":
         barge_in.end_unanswered(draft, turn, found, inputs)
     return found != "answered"
@@ -73,7 +79,13 @@ def _wait(state: State, turn: Turn) -> commit.Wait:
     last = turn.last_words
     if last is None:
         return commit.Wait(0.0, "text")  # written
-    return _wait_for(state, last, expected(state.asked, state.agent.turn_taking))
+    return _wait_for(state, last, _expected(state))
+
+
+def _expected(state: State) -> Expects:
+    """By the words of the agent's question; where these leave it open, by the field it asks for."""
+    asked = expected(state.asked, state.agent.turn_taking)
+    return asked if asked != "free" else collecting.expects(state.agent.fields, state.collected)
 
 
 def _wait_for(state: State, last: Utterance, expects: Expects) -> commit.Wait:
@@ -90,6 +102,8 @@ def _commit(draft: Draft, turn: Turn) -> bool:
     state = draft.state
     if state.away_since is not None or state.somebody_speaks or not _may_commit(state, turn):
         return False
+    if state.holds_back or not (turn.waiting or state.is_addressed(turn)):
+        return False
     if turn.sure is not None:
         draft.commit(turn, turn.sure, spoken=turn.spoken)
         return True
@@ -104,7 +118,7 @@ def _commit(draft: Draft, turn: Turn) -> bool:
         inputs |= {"end_of_turn": last.end_of_turn, "text": last.words, "pauses": list(_pauses(state, last))}
         inputs |= {} if last.complete is None else {"complete": last.complete}
         if wait != _wait_for(state, last, "free"):  # else it does not matter what was asked
-            inputs["expects"] = expected(state.asked, state.agent.turn_taking)
+            inputs["expects"] = _expected(state)
     draft.commit(turn, wait.why, spoken=turn.spoken, **inputs)
     return True
 
@@ -114,34 +128,21 @@ def _ask(draft: Draft, turn: Turn) -> bool:
     state = draft.state
     if turn.reply is not None or turn.waiting or state.somebody_speaks or state.other_replies(turn):
         return False
+    if state.callee == "machine" or not state.is_addressed(turn):
+        return False
     committed = turn.has_floor
     if not committed and (not speculates(state) or state.waits_for_a_client(turn)):
         return False
+    if tools.expected_soon(draft):
+        return False
+    state.untold = False
     draft.enqueue(LlmJob.of(state.agent, state.session, turn.id, state.generation, committed=committed))
     draft.put_turn(replace(turn, reply=Reply(state.generation, draft.time), touched=draft.time))
     return True
 
 
-def _go_on_after_tool(draft: Draft, turn: Turn) -> bool:
-    """A speculative job stops at a tool call; committed, it goes on."""
-    reply = turn.reply
-    if reply is None or reply.finished != "tool" or not turn.has_floor:
-        return False
-    if reply.resumes >= RESUMES:
-        draft.put_turn(replace(turn, reply=replace(reply, finished=None, failed="failed")))
-        return True
-    resumes = reply.resumes + 1
-    state = draft.state
-    job = LlmJob.of(state.agent, state.session, turn.id, reply.generation, committed=True, resume=resumes)
-    draft.enqueue(job)
-    draft.put_turn(
-        replace(turn, reply=replace(reply, finished=None, resumes=resumes, asked=draft.time), touched=draft.time)
-    )
-    return True
-
-
 def typed(draft: Draft, participant: str, text: str) -> None:
-    """A written message interrupts and is answered at once; while nobody is there to hear, its turn waits."""
+    """A written message interrupts and is answered at once; its turn waits while nobody hears, or nobody may interrupt."""
     state = draft.state
     if not text.strip():
         return
@@ -149,12 +150,12 @@ def typed(draft: Draft, participant: str, text: str) -> None:
     if max(len(state.letters), turn.letters if turn else 0) >= LETTERS:
         draft.tell(_TOO_MANY)
         return
-    if state.away_since is None:
+    here = _may_write_back(state)
+    if here:
         _give_way_to_writing(draft)
     turn = state.users_turn
     number = state.next_turn if turn is None else turn.id
     in_flight = turn is not None and turn.reply is not None
-    here = state.away_since is None
     draft.fact(MessageReceived, turn=number, participant=participant, text=text, raises=in_flight and not here)
     if here:
         draft.commit(state.turns[number], "text", raises=in_flight, letter=False)
@@ -163,7 +164,7 @@ def typed(draft: Draft, participant: str, text: str) -> None:
 def answer_letters(draft: Draft) -> None:
     """Answer what was written while nobody was there to hear, or came by the API, now that somebody is."""
     state = draft.state
-    if state.away_since is not None:
+    if not _may_write_back(state):
         return
     turn = state.users_turn
     while state.letters or (turn is not None and turn.typed and not turn.has_floor):
@@ -171,6 +172,11 @@ def answer_letters(draft: Draft) -> None:
         turn = state.users_turn or Turn(state.next_turn, draft.time)
         draft.commit(turn, "text", raises=turn.reply is not None, letter=bool(state.letters))
         turn = state.users_turn
+
+
+def _may_write_back(state: State) -> bool:
+    """Somebody hears the answer, and what the agent says may be interrupted."""
+    return state.away_since is None and state.protected is None and not state.holds_back
 
 
 def _give_way_to_writing(draft: Draft) -> None:
@@ -198,6 +204,10 @@ def _speak_up(draft: Draft) -> bool:
     if not wanted or state.away_since is not None or state.somebody_speaks or barge_in.holds(draft):
         return False
     own = next_wanted(wanted)
+    if state.callee is None and state.holds_back and not own.interrupt:
+        return False
+    if own.interrupt and state.protected is not None and isinstance(state.protected.phase, Committed):
+        return False
     if own.interrupt and not any(_is_about_to_be_said(turn) for turn in state.turns.values()):
         _clear_the_floor(draft)
     elif state.turns:
@@ -219,17 +229,20 @@ def _clear_the_floor(draft: Draft) -> None:
     draft.dismiss_own()
 
 
-def open_own(draft: Draft, own: Own) -> None:
-    """Opened and committed in one publication, with its sentences and their jobs."""
+def open_own(draft: Draft, own: Own, **inputs: Any) -> None:
+    """Opened and committed in one publication, with its sentences and their jobs. `inputs`: from which it was decided."""
     state = draft.state
     parts = [own.text] if own.phrase else sentences(own.text)
     number = state.next_turn
     raises = own.why != "filler" and any(turn.reply is not None for turn in state.turns.values())
-    draft.commit(Turn(number, draft.time), own.why, raises=raises)
+    if own.why == "say":  # a log that lost the request tells all the same what it was
+        inputs |= {"interruptible": False} if not own.interruptible else {}
+        inputs |= {"ends": own.ends} if own.ends else {}
+    draft.commit(Turn(number, draft.time), own.why, raises=raises, **inputs)
     generation = state.generation
     for index, part in enumerate(parts):
         draft.write(ReplySentence(turn=number, generation=generation, index=index, text=part))
     draft.write(ReplyFinished(turn=number, generation=generation, sentences=len(parts)))
-    if own.phrase is None:
+    if own.phrase is None and state.agent.sound:
         for index, part in enumerate(parts):
             draft.enqueue(TtsJob.sentence(state.agent, state.session, number, generation, index, part))

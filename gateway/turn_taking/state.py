@@ -6,7 +6,7 @@ hear: it stands still while no client is attached, and so do all timers of turns
 What a fact of the log changes here stands in `facts.py`, and there only.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import Any, Literal
@@ -15,9 +15,10 @@ from gateway.turn_taking.interface import Capture
 from gateway.turn_taking.moments import AT_FIRST, LONG_AGO, NO_TIMER
 from gateway.turn_taking.people import Person, Silent
 from schemas.audio import AudioRef
-from schemas.clock import Now, TurnTime
+from schemas.clock import Micros, Now, TurnTime
+from schemas.config import values
 from schemas.config.agent import AgentSpec
-from schemas.events import CommitReason, Event, Word
+from schemas.events import CommitReason, Event, FinishReason, Word
 from schemas.jobs import Job
 
 # ── turns ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -90,7 +91,7 @@ class Reply:
     generation: int
     asked: TurnTime
     sentences: tuple[Sentence, ...] = ()
-    finished: Literal["stop", "length", "tool", "cut"] | None = None
+    finished: FinishReason | None = None
     failed: Literal["failed", "expired"] | None = None
     resumes: int = 0
     tools: bool = False
@@ -98,7 +99,7 @@ class Reply:
     @property
     def complete(self) -> bool:
         """No further sentence will come."""
-        return self.failed is not None or self.finished in ("stop", "length", "cut")
+        return self.failed is not None or self.finished not in (None, "tool")
 
     def next_index(self) -> int:
         """Of the first sentence that is not over."""
@@ -136,7 +137,8 @@ TurnPhase = UsersFloor | Committed | Playing
 @dataclass(frozen=True, slots=True)
 class Own:
     """What the agent says of its own accord. `why`: of its turn; `phrase`: a fixed phrase whose clips are used; `interrupt`:
-    at once.
+    at once; `interruptible`: false: nobody interrupts it, nor is it dismissed before its first frame; `ends`: the session does,
+    for this reason, once it has been said.
 
     It waits in `State.wanted` (`facts.want`) until the floor is free. `replying.open_own` opens and commits a turn of its own
     with its sentences in one publication, and the fact of that commit takes it out of the queue: by its reason alone, of
@@ -145,10 +147,12 @@ class Own:
     back to the front of the queue, and after a take-over or a lost tail the agent's other words do, too
     (`facts._turn_ended`)."""
 
-    why: Literal["greeting", "say", "fallback", "repeat", "filler"]
+    why: Literal["greeting", "say", "fallback", "repeat", "filler", "idle", "goodbye"]
     text: str
     phrase: str | None = None
     interrupt: bool = False
+    interruptible: bool = True
+    ends: str = ""
 
 
 def phrase(agent: AgentSpec, name: Literal["fallback", "repeat", "filler"]) -> Own:
@@ -157,12 +161,41 @@ def phrase(agent: AgentSpec, name: Literal["fallback", "repeat", "filler"]) -> O
     return Own(name, texts[name], phrase=name)
 
 
+def greeting(agent: AgentSpec, text: str) -> Own:
+    """`text`: as it is said here and now (`State.greeting`)."""
+    return Own("greeting", text, interruptible=agent.greeting_interruptible)
+
+
+def idle_question(agent: AgentSpec) -> Own:
+    """Asked when nobody says anything."""
+    return Own("idle", agent.idle.say)
+
+
+def farewell(agent: AgentSpec) -> Own:
+    """Said when nobody answered that."""
+    return Own("goodbye", agent.idle.goodbye, ends="idle")
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A typed message that no turn has taken up: it came by the API while nobody was there to hear the answer."""
 
     participant: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool that works. `since`: turn time; `timeout`: seconds within which it returns; `patience`: after which a filler is said
+    (0: never); `pool`: no LLM waits for it; `soon`: it has just begun, and an answer had better wait for it."""
+
+    turn: int
+    generation: int
+    since: TurnTime
+    timeout: float
+    patience: float
+    pool: bool
+    soon: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +332,10 @@ class State:
     agent: AgentSpec
     opened: Now
     """`now` of the session's opening."""
+    began: Micros = Micros(0)
+    """The same by the log's time."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Of the call: some may be told."""
     wake_at: Now = NO_TIMER
     """When `now` reaches this, feed a `Tick` (inf: no timer)."""
     generation: int = 0
@@ -323,10 +360,32 @@ class State:
     letters: tuple[Letter, ...] = ()
     asked: str = ""
     """What the agent asked last, of what was heard: "" where its last words were no question."""
+    collected: Mapping[str, bool] = field(default_factory=dict)
+    """Fields that were noted, and whether they are confirmed."""
     greeted: bool = False
     """The greeting had its turn."""
     end_requested: str | None = None
     """Somebody asked for the session's end, with this reason."""
+    leaving: str = ""
+    """The agent's last words were said: the session ends, for this reason."""
+    questions: int = 0
+    """Heard since the last word, key or message: whether somebody is there (`idle.py`)."""
+    silent: TurnTime = LONG_AGO
+    """Turn time since which nothing has gone on."""
+    callee: Literal["human", "machine", "unknown"] | None = None
+    """Who has taken a call of ours; None while that is not known, or nobody asks (`callee.py`)."""
+    first_word: TurnTime = LONG_AGO
+    """Turn time at which somebody first spoke in the users' turn of then."""
+    tone: TurnTime = LONG_AGO
+    """Turn time at which the last tone of a machine ended."""
+    left_message: bool = False
+    """The message for the machine was asked for."""
+    ending: str | None = None
+    """It is to end, for this reason, once the agent has said what it has to say."""
+    calls: dict[str, Call] = field(default_factory=dict)
+    """Tools that have not returned, by the call's id, whatever has become of their turns."""
+    untold: bool = False
+    """One has returned after its turn was over, and nobody has told the caller what it found out."""
     met: bool = False
     """Somebody has been there."""
     deaf: bool = False
@@ -359,7 +418,7 @@ class State:
         """A twin to work on."""
         twin = self._twin()
         twin.people, twin.turns = dict(self.people), dict(self.turns)
-        twin.phrases, twin.stored = dict(self.phrases), dict(self.stored)
+        twin.phrases, twin.stored, twin.calls = dict(self.phrases), dict(self.stored), dict(self.calls)
         return twin
 
     def at(self, position: float, now: Now) -> "State":
@@ -397,9 +456,51 @@ class State:
         return sum(person.human for person in self.people.values())
 
     @property
+    def greeting(self) -> str:
+        """As it is said here and now, to whom the session is for."""
+        person = self.people.get(self.linked or "")
+        known = values.Known(
+            began=self.began,
+            timezone=self.agent.timezone,
+            name=person.shown if person else "",
+            attributes=person.attributes if person else {},
+            metadata=self.metadata,
+            attributes_allowed=tuple(self.agent.prompt_attributes),
+            metadata_allowed=tuple(self.agent.prompt_metadata),
+        )
+        return values.filled(self.agent.greeting, known)
+
+    @property
     def linked(self) -> str | None:
         """The participant this session is for: the first human who joined and is still there."""
         return next((person.name for person in self.people.values() if person.human), None)
+
+    @property
+    def called(self) -> Person | None:
+        """Whom we have called, where it matters who answers."""
+        if self.agent.phone.machine == "off":
+            return None
+        phones = (person for person in self.people.values() if person.kind == "sip")
+        return next((one for one in phones if OUTBOUND & one.attributes.items()), None)
+
+    @property
+    def holds_back(self) -> bool:
+        """Nobody is answered: who has taken our call is not known yet, or is a machine."""
+        return self.callee == "machine" or (self.callee is None and self.called is not None)
+
+    def by_button(self, person: Person) -> bool:
+        """Whether their turns begin and end by a button alone. Phones have none."""
+        return self.agent.turn_taking.mode == "push_to_talk" and person.kind != "sip"
+
+    def listens_to(self, turn: Turn) -> bool:
+        """The agent need not be woken by what is said in this turn."""
+        if not self.agent.turn_taking.wake:
+            return True
+        names = {utterance.participant for utterance in turn.utterances}
+        return any(
+            person.awake and (person.name in names or (person.speech is not None and person.speech.turn == turn.id))
+            for person in self.people.values()
+        )
 
     @property
     def somebody_speaks(self) -> bool:
@@ -425,13 +526,27 @@ class State:
         return turn.typed and self.away_since is not None
 
     def is_addressed(self, turn: Turn) -> bool:
-        """Whether the agent is meant: always with one human, else as `answer` says."""
-        return turn.typed or addressed(self.agent, turn.text, turn.speakers, self.humans, self.linked)
+        """Whether the agent is meant: always with one human, else as `answer` says; and it is awake for them."""
+        if turn.typed:
+            return True
+        meant = addressed(self.agent, turn.text, turn.speakers, self.humans, self.linked)
+        return meant and self.listens_to(turn)
 
     @property
     def playing(self) -> Turn | None:
         """The turn whose reply the users are hearing."""
         return next((turn for turn in self.turns.values() if isinstance(turn.phase, Playing)), None)
+
+    @property
+    def protected(self) -> Turn | None:
+        """What the agent says, or is about to, and nobody interrupts."""
+        own = (turn for turn in self.turns.values() if turn.own is not None and not turn.own.interruptible)
+        return next((turn for turn in own if turn.has_floor), None)
+
+    @property
+    def may_interrupt(self) -> bool:
+        """Whoever speaks over the agent may."""
+        return self.agent.turn_taking.barge_in and self.protected is None
 
     def as_heard(self, turn: Turn) -> Turn:
         """`turn`, with what of its reply has sounded by now."""
@@ -450,6 +565,10 @@ class State:
     def replying(self) -> Turn | None:
         """The turn in which the floor is the agent's: what bridges the wait for another comes first."""
         return self.filler or next((turn for turn in self.turns.values() if turn.has_floor), None)
+
+
+OUTBOUND = {("sip.direction", "outbound"), ("antiphon.direction", "outbound")}
+"""Attributes of a phone that we called: by our own SIP, or by LiveKit's bridge."""
 
 
 def addressed(agent: AgentSpec, text: str, speakers: Collection[str], humans: int, linked: str | None) -> bool:

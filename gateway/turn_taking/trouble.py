@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gateway.turn_taking import phrases, playing
+from gateway.turn_taking import phrases, playing, tools
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.lost import hearing_failed, no_more_sound
 from gateway.turn_taking.state import Bundle, Phrase, Sent, Sentence, State, Turn
@@ -23,15 +23,22 @@ def _stt_until(state: State, asked: TurnTime) -> TurnTime:
     return asked + state.agent.limits.stt_deadline + SLACK
 
 
+def _nobody_waits(state: State, turn: Turn) -> bool:
+    """For its answer: it is not known yet whether there is anybody to be answered."""
+    return state.holds_back and not turn.has_floor
+
+
 def _llm_until(state: State, turn: Turn) -> TurnTime | None:
     reply = turn.reply
-    if reply is None or reply.complete or reply.finished == "tool" or turn.waiting:
+    if reply is None or reply.complete or reply.finished == "tool" or turn.waiting or _nobody_waits(state, turn):
         return None
-    return reply.asked + state.agent.limits.llm_deadline + SLACK
+    silent = reply.asked + state.agent.limits.llm_deadline + SLACK
+    works = tools.until(state, turn)
+    return silent if works is None else max(silent, works + SLACK)
 
 
-def _tts_until(state: State, sentence: Sentence) -> TurnTime | None:
-    if sentence.complete or sentence.failed or sentence.ended:
+def _tts_until(state: State, turn: Turn, sentence: Sentence) -> TurnTime | None:
+    if sentence.complete or sentence.failed or sentence.ended or _nobody_waits(state, turn):
         return None
     return sentence.at + state.agent.limits.tts_deadline + SLACK
 
@@ -42,14 +49,16 @@ def _turn_until(state: State, turn: Turn) -> TurnTime | None:
     sounding = playback is not None and playback.turn == turn.id and playback.mode != "starting"
     if sounding or state.somebody_speaks or state.other_replies(turn):
         return None
-    return turn.touched + state.agent.limits.turn
+    works = tools.until(state, turn)
+    idle = turn.touched + state.agent.limits.turn
+    return idle if works is None else max(idle, works + SLACK)
 
 
 def timers(state: State) -> Iterator[TurnTime]:
     for turn in state.turns.values():
         yield from (_stt_until(state, utterance.asked) for utterance in turn.utterances if utterance.waiting)
         moments = [_llm_until(state, turn), _turn_until(state, turn)]
-        moments += [_tts_until(state, sentence) for sentence in turn.reply.sentences] if turn.reply else []
+        moments += [_tts_until(state, turn, sentence) for sentence in turn.reply.sentences] if turn.reply else []
         yield from (moment for moment in moments if moment is not None)
 
 
@@ -70,7 +79,7 @@ def _overdue(draft: Draft, turn: Turn) -> bool:
         draft.put_turn(replace(turn, reply=replace(turn.reply, failed="expired")))
         return True
     for index, sentence in enumerate(turn.reply.sentences if turn.reply else ()):
-        tts = _tts_until(state, sentence)
+        tts = _tts_until(state, turn, sentence)
         if tts is not None and draft.due(tts) and turn.reply is not None:
             complete = playing.sounding_is_complete(state)
             no_more_sound(state, turn, turn.reply, index, draft.now)

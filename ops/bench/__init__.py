@@ -24,6 +24,10 @@ BENCHES = {
         "ops.bench.barge_in",
         "the caller speaks over the agent: from the speech's start to the agent's silence",
     ),
+    "tools": (
+        "ops.bench.tools",
+        "a tool of 0 ms beside a plain answer; and calls while workers are killed: none is made twice",
+    ),
     "log": ("ops.bench.log", "what the log adds to a turn of four stage hops, and fenced commits a second"),
     "stt": ("ops.bench.stt", "utterances a second of one STT worker, beside plain faster-whisper"),
     "stages": ("ops.bench.stages", "one job of each stage alone"),
@@ -65,6 +69,7 @@ BENCHES = {
         "ops.bench.replay_turns",
         "how many times faster than it took turn-taking is replayed, on one core",
     ),
+    "simulate": ("ops.bench.simulate", "conversations in text a minute, by scripted callers with a simulated LLM"),
     "scale-stt": ("ops.bench.scale_stt", "throughput of 1, 2, 4, 8 STT workers with a provider of fixed cost"),
 }
 

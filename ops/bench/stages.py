@@ -7,19 +7,15 @@ sentence. An LLM server is started when LLM_BASE_URL names none.
 """
 
 import contextlib
-import os
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from ops.bench import machine, models
 from ops.bench._warm import warm
 from ops.bench.figures import milliseconds
 from ops.people.recordings import packaged
-from ops.stack.supervisor import ANTIPHON, Command, Supervisor
-from ops.stack.system import free_port
+from ops.stack.llm_endpoint import reachable_llm
 from schemas.audio import HEARING_RATE, AudioRef
 from schemas.config.agent import AgentSpec
 from schemas.config.settings import Settings, load
@@ -70,7 +66,7 @@ async def bench(settings: Settings | None = None, jobs: int = 24) -> dict[str, A
     figures: dict[str, Any] = {}
     async with _stage("stt", settings) as alone:
         figures |= await _stt(alone, jobs)
-    async with _llm_server(settings) as reachable, _stage("llm", reachable) as alone:
+    async with reachable_llm(settings) as reachable, _stage("llm", reachable) as alone:
         figures |= await _llm(alone, jobs)
     async with _stage("tts", settings) as alone:
         figures |= await _tts(alone, jobs)
@@ -204,20 +200,3 @@ async def _stage(stage: Stage, settings: Settings) -> AsyncIterator[_Alone]:
     handler = stage_handler(stage, settings)
     async with contextlib.aclosing(handler), warm(Worker(alone.bus, handler)):
         yield alone
-
-
-@asynccontextmanager
-async def _llm_server(settings: Settings) -> AsyncIterator[Settings]:
-    """Settings with an LLM endpoint that is there: theirs, or our own for the while."""
-    if "llm_base_url" in settings.model_fields_set or settings.llm_provider != "openai":
-        yield settings
-        return
-    port = free_port()
-    arguments = [*ANTIPHON, "llm-server", "--host", "127.0.0.1", "--port", str(port)]
-    with tempfile.TemporaryDirectory() as folder:
-        supervisor = Supervisor(Path(folder), os.environ)
-        try:
-            await supervisor.start([Command("llm-server", arguments, ready=f"http://127.0.0.1:{port}/health")])
-            yield settings.model_copy(update={"llm_base_url": f"http://127.0.0.1:{port}/v1"})
-        finally:
-            await supervisor.stop()

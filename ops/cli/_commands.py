@@ -18,6 +18,9 @@ class Family(NamedTuple):
 GROUPS: dict[str, dict[str, Row | Family]] = {
     "Try": {
         "demo": ("ops.commands.demo:demo", "Hold a spoken conversation, and explain it."),
+        "new": ("ops.commands.new:new", "Write a new agent: it works, and is commented."),
+        "dev": ("ops.commands.dev:dev", "Run an agent while you write it."),
+        "chat": ("ops.commands.chat:chat", "Write with an agent, without sound."),
         "talk": ("ops.commands.talk:talk", "Talk with an agent, in the terminal."),
         "call": ("ops.commands.call:call", "Call a gateway with a recording."),
     },
@@ -84,6 +87,14 @@ GROUPS: dict[str, dict[str, Row | Family]] = {
                 "upgrade": ("ops.commands.archive:upgrade", "Make the archive's tables, or bring them up to date."),
             },
         ),
+        "memory": Family(
+            "What agents remember of callers: list, show, forget.",
+            {
+                "list": ("ops.commands.memory:list_all", "List the callers that agents remember, the latest first."),
+                "show": ("ops.commands.memory:show", "Show what is remembered of a caller."),
+                "forget": ("ops.commands.memory:forget", "Forget a caller for good, and prove it."),
+            },
+        ),
     },
     "Phones": {
         "phone": Family(
@@ -121,6 +132,7 @@ GROUPS: dict[str, dict[str, Row | Family]] = {
         )
     },
     "Measure": {
+        "simulate": ("ops.commands.simulate:simulate", "Let simulated callers talk to an agent, and check it."),
         "bench": ("ops.commands.bench:bench", "Run one benchmark."),
         "chaos": ("ops.commands.chaos:chaos", "Kill everything all the time, then check every log."),
     },

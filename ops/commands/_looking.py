@@ -88,6 +88,7 @@ Meant = Annotated[str, typer.Argument(metavar="SESSION", help="A session's id, t
 WHICH = "A session's id, the beginning of it, or `last`; or a file: an export, or events (.jsonl)."
 MeantOrFile = Annotated[str, typer.Argument(metavar="SESSION", help=WHICH)]
 Agent = Annotated[str, typer.Option(help="Of this agent.")]
+Variant = Annotated[str, typer.Option(help="Of this variant of an agent's; `unchanged`: of the agent as it is.")]
 Failed = Annotated[bool, typer.Option("--failed", help="Only those in which something went wrong.")]
 Slow = Annotated[
     float | None,
@@ -103,6 +104,7 @@ def wanted(
     failed: bool = False,
     slow: float | None = None,
     forks: bool | None = None,
+    variant: str = "",
 ) -> "Wanted | None":
     """None: nothing in particular."""
     from schemas.session.summary import Wanted
@@ -114,5 +116,6 @@ def wanted(
         failed=True if failed else None,
         slow=slow or 0.0,
         forks=forks,
+        variant=variant,
     )
     return asked if asked != Wanted() else None

@@ -11,7 +11,7 @@ from ops.commands._options import Json
 if TYPE_CHECKING:
     from schemas.archive import Archive
 
-Kind = Literal["webhook", "summary", "recording"]
+Kind = Literal["webhook", "summary", "recording", "result", "memory"]
 _Kind = Annotated[Kind | None, typer.Option("--kind", help="Only these.")]
 
 

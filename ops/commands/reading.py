@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ops import console
-from ops.commands._looking import Agent, Failed, MeantOrFile, Since, Slow, lightly, read, read_kept, wanted
+from ops.commands._looking import Agent, Failed, MeantOrFile, Since, Slow, Variant, lightly, read, read_kept, wanted
 from ops.commands._options import Json
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def sessions(
     forks: Annotated[
         bool | None, typer.Option("--forks/--no-forks", help="Only replays of others; or all but those.")
     ] = None,
+    variant: Variant = "",
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Again each second, until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
@@ -41,7 +42,9 @@ def sessions(
     lightly()
     from ops import reading
 
-    asked = wanted(agent=agent, since=since, only_open=only_open, failed=failed, slow=slow, forks=forks)
+    asked = wanted(
+        agent=agent, since=since, only_open=only_open, failed=failed, slow=slow, forks=forks, variant=variant
+    )
     read(None, lambda log, _: reading.sessions(log, count=count, wanted=asked, watch=watch, json=json))
 
 

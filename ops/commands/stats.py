@@ -11,7 +11,7 @@ from ops.commands._options import Json
 def stats(
     since: Since = None,
     by: Annotated[
-        Literal["agent", "transport", "gateway"] | None, typer.Option(help="Apart, by what the calls have.")
+        Literal["agent", "transport", "gateway", "variant"] | None, typer.Option(help="Apart, by what the calls have.")
     ] = None,
     agent: Agent = "",
     json: Json = False,

@@ -7,11 +7,16 @@ import typer
 from ops import console
 from ops.commands._options import JsonLog, given, log_format
 
-Work = Literal["stt", "llm", "tts", "jobs"]  # the stages as in schemas.events, which loads numpy: too much for `--help`
+Work = Literal[
+    "stt", "llm", "tts", "tools", "jobs"
+]  # the stages as in schemas.events, which loads numpy: too much for `--help`
 
 
 def worker(
-    stage: Annotated[Work, typer.Argument(help="The stage this worker serves, or jobs: it archives what has ended.")],
+    stage: Annotated[
+        Work,
+        typer.Argument(help="The stage it serves; tools: what agents call; jobs: it archives what has ended."),
+    ],
     batch: Annotated[int | None, typer.Option(min=1, help="Jobs of different sessions at once (WORKER_BATCH).")] = None,
     slots: Annotated[int | None, typer.Option(min=1, help="Jobs in hand at once (WORKER_SLOTS).")] = None,
     device: Annotated[Literal["auto", "cpu", "cuda"] | None, typer.Option(help="STT_DEVICE or TTS_DEVICE.")] = None,
@@ -22,6 +27,7 @@ def worker(
     \b
     Examples:
       antiphon worker stt --batch 8
+      antiphon worker tools
       antiphon worker jobs
     """
     from ops.stack.here import settings_here

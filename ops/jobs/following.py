@@ -1,4 +1,5 @@
-"""What follows once a session is archived: a webhook, a summary, a recording, as settings say. Each is tried, tried again for a
+"""What follows once a session is archived: a webhook, a summary, a recording, as settings say; a result and a memory of the
+caller, as its agent says. Each is tried, tried again for a
 day, longer and longer apart, and then given up and listed."""
 
 import logging
@@ -6,8 +7,11 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from ops.jobs.asking import Asking
 from ops.jobs.figures import JobFigures
+from ops.jobs.memories import Memories
 from ops.jobs.recordings import keep_recording
+from ops.jobs.results import Results
 from ops.jobs.summaries import Summaries
 from ops.jobs.webhooks import Undelivered, Webhooks, message
 from schemas.archive.store import Archive, FollowKind, Follows, FollowUp, follow_kind
@@ -15,23 +19,32 @@ from schemas.bus import Counting
 from schemas.clock import Micros
 from schemas.config.settings import Settings
 from schemas.errors import AntiphonError, ArchiveError, BusError, SettingsError
+from schemas.session.callers import caller_of
+from schemas.session.history import steps_of
+from schemas.session.state import SessionState
 from schemas.session.summary import Summary
 
-__all__ = ["ENDED", "FOR", "HELD", "KINDS", "SUMMARIZED", "Became", "Following", "follows_of", "pause_after"]
+__all__ = ["ENDED", "FOR", "HELD", "KINDS", "RESULT", "SUMMARIZED", "Became", "Following", "follows_of", "pause_after"]
 
 log = logging.getLogger("antiphon.jobs")
 
-ENDED, SUMMARIZED = "session.ended", "session.summarized"
+ENDED, SUMMARIZED, RESULT = "session.ended", "session.summarized", "session.result"
 """What webhooks tell."""
-KINDS: tuple[FollowKind, ...] = ("webhook", "summary", "recording")
+KINDS: tuple[FollowKind, ...] = ("webhook", "summary", "recording", "result", "memory")
 FOR = 86_400.0
 """Seconds for which something is tried."""
-HELD: dict[FollowKind, float] = {"webhook": 60.0, "summary": 360.0, "recording": 960.0}
+HELD: dict[FollowKind, float] = {
+    "webhook": 60.0,
+    "summary": 360.0,
+    "recording": 960.0,
+    "result": 720.0,
+    "memory": 360.0,
+}
 """Seconds for which one try has it; each ends well before that."""
 _FIRST, _TIMES, _LONGEST = 5.0, 3.0, 14_400.0
 """Seconds before the second try, how many times as long before each further one, and at most."""
 _GIVE_WAY = 10.0
-"""Seconds after which a summary is tried again that gave way to people who are talking."""
+"""Seconds after which what a model makes is tried again that gave way to people who are talking."""
 
 Became = Literal["done", "again", "failed", "waits", "elsewhere"]
 
@@ -48,7 +61,7 @@ def follows_of(settings: Settings) -> Callable[[Summary], Sequence[Follows]]:
             wanted.append(("summary", ""))
         if settings.recordings != "off":
             wanted.append(("recording", ""))
-        return wanted
+        return [*wanted, *((kind, "") for kind in told.brings)]
 
     return follows
 
@@ -73,11 +86,16 @@ class Following:
         self._bus, self._archive, self._settings = bus, archive, settings
         self._figures, self._dice = figures or JobFigures(), dice or random.Random()
         self._webhooks = Webhooks(settings)
-        self._summaries = Summaries(settings)
+        self._asking = Asking(settings)
+        self._summaries, self._results, self._memories = (
+            Summaries(self._asking),
+            Results(self._asking),
+            Memories(self._asking),
+        )
 
     async def aclose(self) -> None:
         await self._webhooks.aclose()
-        await self._summaries.aclose()
+        await self._asking.aclose()
 
     async def follow(self, id: str) -> Became:
         """One try at what is due. ArchiveError: the archive can't be asked."""
@@ -105,6 +123,17 @@ class Following:
                 codec: Literal["flac", "opus"] = "flac" if self._settings.recordings == "flac" else "opus"
                 mine = await keep_recording(self._archive, one, codec)
                 return "done" if mine else "elsewhere"
+            case "result":
+                return await self._fill(one)
+            case "memory":
+                return await self._remember(one)
+
+    async def _gives_way(self, one: FollowUp) -> bool:
+        """Whether somebody who talks waits for the same model."""
+        if not self._asking.shared or await self._bus.queued("llm") == 0:
+            return False
+        await self._archive.put_off(one, _GIVE_WAY)
+        return True
 
     async def _tell(self, one: FollowUp) -> Became:
         row = await self._archive.told(one.session)
@@ -118,8 +147,7 @@ class Following:
         return "done" if await self._archive.followed(one) else "elsewhere"
 
     async def _summarize(self, one: FollowUp) -> Became:
-        if self._summaries.shared and await self._bus.queued("llm") > 0:
-            await self._archive.put_off(one, _GIVE_WAY)
+        if await self._gives_way(one):
             return "waits"
         row = await self._archive.told(one.session)
         if row is None:
@@ -127,6 +155,40 @@ class Following:
         gist = await self._summaries.of(self._archive, one.session)
         told: list[Follows] = [("webhook", SUMMARIZED)] if gist.text and self._webhooks.url_of(row.told.agent) else []
         return "done" if await self._archive.put_gist(one, gist, told) else "elsewhere"
+
+    async def _fill(self, one: FollowUp) -> Became:
+        if await self._gives_way(one):
+            return "waits"
+        state, row = await self._state(one.session), await self._archive.told(one.session)
+        if state is None or row is None:
+            return "elsewhere"
+        made = await self._results.of(self._archive, one.session, state.agent.result, row.told.fields)
+        if made.error:  # which may hold what was said
+            log.warning("no result; `antiphon show` says why", extra={"session": one.session})
+        told: list[Follows] = [("webhook", RESULT)] if self._webhooks.url_of(row.told.agent) else []
+        return "done" if await self._archive.put_result(one, made.result, made.error, told) else "elsewhere"
+
+    async def _remember(self, one: FollowUp) -> Became:
+        if await self._gives_way(one):
+            return "waits"
+        state = await self._state(one.session)
+        if state is None:
+            return "elsewhere"
+        agent, caller, spec = state.agent.name, caller_of(state), state.agent.memory
+        before = await self._archive.memory(agent, caller)
+        notes = await self._memories.of(self._archive, one.session, spec, before.text if before is not None else "")
+        if not notes:
+            return "done" if await self._archive.followed(one) else "elsewhere"
+        if await self._archive.put_memory(one, agent, caller, notes, days=spec.days, before=before):
+            return "done"
+        return "waits" if await self._archive.put_off(one, 1.0) else "elsewhere"
+
+    async def _state(self, session: str) -> SessionState | None:
+        """As its log folds. None: it is gone."""
+        found = None
+        async for step in steps_of(self._archive, session):
+            found = step.state
+        return found
 
     async def _failed(self, one: FollowUp, error: AntiphonError) -> Became:
         pause = pause_after(one.failures + 1, self._dice)

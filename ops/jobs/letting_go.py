@@ -121,7 +121,18 @@ class LettingGo:
         while more := await self._of_person(person, found):
             found |= more
             erased = erased.and_then(await self.remove(sorted(more), "person", asked_by))
-        return erased
+        return erased.and_then(Erased(await self.forget(person, asked_by, "person"), ()))
+
+    async def forget(self, person: str, asked_by: str, kind: Kind = "memory", agent: str = "") -> Erasure | None:
+        """What agents, or this one, remember of a caller. None: nothing."""
+        await self._archive.drop_follow_ups(await self._archive.of_person(person), "memory")
+        gone: Erasure | None = None
+        while known := await self._archive.memories(_AT_ONCE, agent=agent, person=person):
+            erasure = await self._archive.forget_memories([one.id for one in known], kind, asked_by)
+            gone = Erased(gone, ()).and_then(Erased(erasure, ())).erasure
+        if gone is not None:
+            await self._archive.scrub()
+        return gone
 
     async def found(self, person: str) -> tuple[list[str], list[str]]:
         """What `erase` would delete, and what would stay for it goes on, as of now."""
@@ -175,6 +186,8 @@ class LettingGo:
             gone, silent = gone + more[0], silent + more[1]
         more = await self._by_size(self._settings.archive_gib * 2**30)
         gone, silent = gone + more[0], silent + more[1]
+        while old := await self._archive.stale_memories():
+            await self._archive.forget_memories(old, "retention", "retention")
         if gone or silent:
             log.info("let go of %d sessions, and of the sound of %d", gone, silent)
         return gone, silent

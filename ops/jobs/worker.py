@@ -52,7 +52,7 @@ _CHECKING = 600.0
 """Seconds of a night that are spent on reading back."""
 _OVERDUE = 5.0
 """Seconds that something is due, and is in a worker's hands that has not begun: it never will."""
-_AT_ONCE: dict[FollowKind, int] = {"webhook": 8, "summary": 1, "recording": 1}
+_AT_ONCE: dict[FollowKind, int] = {"webhook": 8, "summary": 1, "recording": 1, "result": 1, "memory": 1}
 _WEEK, _DAY, _HOUR = 604_800.0, 86_400.0, 3_600.0
 
 

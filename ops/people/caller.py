@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import aiohttp
 import numpy as np
@@ -33,6 +34,9 @@ _WAITED_FOR = 30.0  # seconds a session waits for its client (limits.client_gone
 class Caller(Person):
     """One client, which sends a sample with the frame that holds it, as a real microphone does."""
 
+    sound = True
+    """Whether it asks for a conversation that is spoken, and has a microphone."""
+
     def __init__(
         self,
         url: str,
@@ -41,10 +45,13 @@ class Caller(Person):
         participant: str = "caller",
         rate: Rate = 24_000,
         token: str = "",
+        name: str = "",
+        metadata: Mapping[str, Any] = {},
         on_message: Callable[[ToClient], None] | None = None,
     ):
         super().__init__(participant, rate, on_message)
         self.url, self.agent, self.token = url, agent, token
+        self.name, self.metadata = name, metadata
         self.ticket = ""
         self._saying: int | None = None
         self._http: aiohttp.ClientSession | None = None
@@ -60,7 +67,7 @@ class Caller(Person):
         try:
             start = StartMessage(
                 type="start", version=1, rate=self.rate, agent=self.agent, participant=self.participant,
-                session=self.session, ticket=self.ticket,
+                name=self.name, metadata=dict(self.metadata), session=self.session, ticket=self.ticket, sound=self.sound,
             )  # fmt: skip
             self._socket = await self._http.ws_connect(self.url, headers=headers, max_msg_size=1 << 20, heartbeat=20)
             await self.send(start)
@@ -77,7 +84,9 @@ class Caller(Person):
             raise CallError(f"{self.url}: {why}", code)
         self.session, self.ticket = ready.session, ready.ticket
         self._note(ready)
-        self._tasks = [asyncio.create_task(self._listen(self._socket)), asyncio.create_task(self._microphone())]
+        self._tasks = [asyncio.create_task(self._listen(self._socket))]
+        if self.sound:
+            self._tasks.append(asyncio.create_task(self._microphone()))
         return ready.resumed
 
     async def keep(self) -> None:

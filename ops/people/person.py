@@ -160,10 +160,14 @@ class Person(ABC):
             left = end - time.monotonic()
             if left <= 0 or self._gone:
                 return None
-            async with self._news:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(min(left, 0.5)):
-                        await self._news.wait()
+            await self._wait_for_news(min(left, 0.5))
+
+    async def _wait_for_news(self, timeout: float) -> None:
+        """Until something came, or for so long."""
+        async with self._news:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._news.wait()
 
     async def hear_greeting(self) -> bool:
         """Wait until the agent has said what it begins with, and that has sounded. False: it begins with nothing."""

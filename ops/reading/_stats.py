@@ -14,7 +14,7 @@ from schemas.session.listing import LOOKED_AT, Kept, Row, Rows
 from schemas.session.summary import Wanted, is_fork
 from schemas.session.waterfall import PARTS, name_of
 
-By = Literal["agent", "transport", "gateway"]
+By = Literal["agent", "transport", "gateway", "variant"]
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _BAR, _LINE = 32, 40  # columns
 
@@ -40,7 +40,7 @@ async def stats(
         if number:
             out.print()
         if by:
-            console.hang("", Text(f"{by} {name}", style="bold"), out)
+            console.hang("", Text(f"{by} {name or '(none)'}", style="bold"), out)
         _print(figures(group), group, out)
     for session, why in rows.unreadable.items():
         console.hang("", Text(f"{session} can't be told: {why}", style="red"), out)

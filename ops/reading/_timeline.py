@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from json import dumps
 from typing import Any
 
 from rich.console import Console
@@ -173,7 +174,16 @@ class _Told:
         out = self._out
         out.print()
         console.hang(f"{session}: ", totals(state), out)
-        if gist is not None:
+        if state.variant:
+            console.hang("variant: ", Text(state.variant), out)
+        for name, one in state.fields.items():
+            sure = "" if one.confirmed else " (not confirmed)"
+            console.hang(f"{name}: ", Text(f"{one.value}{sure}"), out)
+        if gist is not None and gist.result is not None:
+            console.hang("result: ", Text(dumps(gist.result, ensure_ascii=False)), out)
+        if gist is not None and gist.result_error:
+            console.hang("no result: ", Text(gist.result_error, style="yellow"), out)
+        if gist is not None and gist.text:
             topics = f" ({', '.join(gist.topics)})" if gist.topics else ""
             console.hang("what it was about: ", Text(f"{gist.text}{topics}"), out)
         if self._waited_in_vain:

@@ -147,7 +147,12 @@ class _Again:
         match item:
             case machine.Opened(seq, rules):
                 self._rules(rules)
-                self._enter(machine.start(_session(self._events), self._agent, now, seq=seq), [])
+                first = self._events[0]
+                metadata = first.metadata if isinstance(first, SessionStarted) else {}
+                began = machine.start(
+                    _session(self._events), self._agent, now, seq=seq, began=first.at, metadata=metadata
+                )
+                self._enter(began, [])
             case machine.Resumed(events, gateway, epoch, positions, reason, rules):
                 self._rules(rules)
                 session = _session(self._events)

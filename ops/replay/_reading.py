@@ -32,6 +32,7 @@ from schemas.events import (
     Event,
     GatewayEvent,
     InstructionsChanged,
+    MemoryLoaded,
     MessageReceived,
     ParticipantChanged,
     ParticipantJoined,
@@ -58,8 +59,8 @@ from schemas.events import (
 from schemas.session.fold import SessionState, fold
 from schemas.session.state import OWN
 
-_ASKED = (SayRequested, MessageReceived, InstructionsChanged, EndRequested)
-"""What others ask of a session by the log."""
+_ASKED = (SayRequested, MessageReceived, InstructionsChanged, EndRequested, MemoryLoaded)
+"""What others ask of a session by the log, or tell it: of nothing else a replay need know."""
 _EXTERNAL = (SpeechEdge, Joined, Left, Typed, PushToTalk, Digits, Attached, Detached, HungUp, Queues)
 _SPOKEN_THEN = ("greeting", "say")
 _FRAME = FRAME / HEARING_RATE

@@ -134,7 +134,7 @@ class Virtual:
         self._generation = self._folded.generation
         if len(self.events) == 1:
             self._record = Record(machine.Opened(1), self._now)
-            self.state = machine.start(BY, self._agent, self._now, seq=1)
+            self.state = machine.start(BY, self._agent, self._now, seq=1, began=started.at, metadata=started.metadata)
             return
         for event in self.events:
             if isinstance(event, UtteranceCaptured):

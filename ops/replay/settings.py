@@ -13,8 +13,8 @@ from schemas.events import Stage as AnewStage
 Stage = Literal["turns", "stt", "llm", "tts", "all"]
 _DECIDED_BY: Mapping[Stage, Sequence[str]] = {
     "turns": (
-        "turn_taking", "limits", "stt.end_of_turn", "stt.complete", "stt.partials", "name", "greeting", "fallback", "filler",
-        "patience", "repeat",
+        "turn_taking", "idle", "phone", "limits", "stt.end_of_turn", "stt.complete", "stt.partials", "name", "greeting",
+        "greeting_interruptible", "fallback", "filler", "patience", "repeat",
     ),
     "stt": ("stt", "language"),
     "llm": ("instructions", "llm", "prompt_attributes", "limits"),

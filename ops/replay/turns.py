@@ -305,4 +305,4 @@ def _of_its_own(one: Decision, left: Sequence[Decision]) -> Decision | None:
     return next((other for other in left if other.why == one.why and other.heard == one.heard), None)
 
 
-_OWN = frozenset(("greeting", "say", "fallback", "repeat", "filler"))
+_OWN = frozenset(("greeting", "say", "fallback", "repeat", "filler", "idle", "goodbye"))

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ops import console
+from ops.stack.agent_folder import beside
 from ops.stack.first_look import doubtful, wrong_agents
 from ops.stack.here import running
 from ops.stack.models import answering, speaking
@@ -19,7 +20,7 @@ from schemas.config.settings import Settings
 class Listed:
     """`name`: to ask for it; `file`: "" of the built-in agent; `default`: whoever names none gets it; `called`: in sessions;
     `model`, `voice`: its own, else the settings', "" where only its provider knows; `problems`: why its file is no
-    agent; then the rest is empty; `doubts`: what of it changes little in its language."""
+    agent (then the rest is empty), or what of its folder can't be read; `doubts`: what of it changes little in its language."""
 
     name: str
     file: str
@@ -39,13 +40,14 @@ def _listed(agents: Agents, settings: Settings) -> list[Listed]:
     rows = []
     for name in agents.names:
         file, default = str(files.get(name, "")), name == usual
+        broken, odd = beside(agents, name)
         if name in wrong:
-            rows.append(Listed(name, file, default, problems=tuple(wrong[name].splitlines())))
+            rows.append(Listed(name, file, default, problems=(*wrong[name].splitlines(), *broken)))
             continue
         spec = agents.find(name)
         model, voice = _model(spec, settings), _voice(spec, settings)
-        doubted = tuple(doubts.get(name, ()))
-        rows.append(Listed(name, file, default, spec.name, spec.language, model, voice, doubts=doubted))
+        doubted = (*doubts.get(name, ()), *odd)
+        rows.append(Listed(name, file, default, spec.name, spec.language, model, voice, tuple(broken), doubted))
     return rows
 
 

@@ -13,6 +13,7 @@ import jwt
 from google.protobuf.json_format import MessageToDict
 from livekit import api
 
+from schemas.client import fit_metadata
 from schemas.config.settings import Settings
 from schemas.errors import SettingsError
 
@@ -130,6 +131,17 @@ def dispatches(agent_name: str, agent: str = "") -> list[api.RoomAgentDispatch]:
 def job_metadata(agent: str) -> str:
     """Of a job: which agent is asked for. `agent_named` reads it."""
     return json.dumps({"agent": agent}) if agent else ""
+
+
+def call_metadata(metadata: str, allowed: Collection[str]) -> dict[str, Any]:
+    """What of a job's metadata may stand in the session's: `allowed` keys of a JSON object; nothing of one that is larger than a
+    session's metadata may be."""
+    try:
+        found = json.loads(metadata) if metadata else {}
+        known = {key: value for key, value in found.items() if key in allowed} if isinstance(found, dict) else {}
+        return fit_metadata(known)
+    except (ValueError, RecursionError):
+        return {}
 
 
 def agent_named(metadata: str, names: Collection[str]) -> str:

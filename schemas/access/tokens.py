@@ -4,12 +4,13 @@ import math
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
 from jwt.types import Options
 
+from schemas.client import fit_metadata
 from schemas.errors import AntiphonError, SettingsError
 
 AUDIENCE = "antiphon-gateway"
@@ -38,7 +39,9 @@ class TokenRefused(AntiphonError): ...
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What a token allows, beside a session of one's own. "" leaves the choice to the client; `join`: to send the agent into
-    LiveKit rooms; `operator`: to have the gateway dial and hang up; `listen`: to hear that session, and nothing else."""
+    LiveKit rooms; `operator`: to have the gateway dial and hang up; `listen`: to hear that session, and nothing else;
+    `metadata`: of the session that is begun, before what its client says; `unvouched`: whoever made the token took the
+    participant's word for who they are."""
 
     room: str = ""
     participant: str = ""
@@ -46,6 +49,13 @@ class Grant:
     join: bool = False
     operator: bool = False
     listen: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    unvouched: bool = False
+
+    @property
+    def caller(self) -> str:
+        """Who the token vouches for; "": nobody."""
+        return "" if self.unvouched else self.participant
 
 
 def check_secret(secret: str) -> None:
@@ -63,7 +73,7 @@ def mint(secret: str, grant: Grant, seconds: float = 3600.0, now: float | None =
     if seconds > LONGEST:
         raise SettingsError(f"a token is good for {LONGEST // 86_400} days at most; make it for fewer hours")
     claims: dict[str, object] = {"aud": AUDIENCE, "exp": int((time.time() if now is None else now) + seconds)}
-    names = ("room", "participant", "agent", "join", "operator", "listen")
+    names = ("room", "participant", "agent", "join", "operator", "listen", "metadata", "unvouched")
     claims |= {name: value for name in names if (value := getattr(grant, name))}
     return jwt.encode(claims, secret, algorithm="HS256")
 
@@ -76,7 +86,15 @@ def verify(secret: str, token: str, now: float | None = None) -> Grant:
         raise TokenRefused(
             "`room`, `participant`, `agent` and `listen` of a token are strings, one line of up to 256 characters"
         )
-    return Grant(**values, join=claims.get("join") is True, operator=claims.get("operator") is True)
+    metadata = claims.get("metadata", {})
+    try:
+        metadata = fit_metadata(metadata) if isinstance(metadata, dict) else None
+    except ValueError as error:
+        raise TokenRefused(f"`metadata` of a token: {error}") from None
+    if metadata is None:
+        raise TokenRefused("`metadata` of a token is an object")
+    join, operator, unvouched = (claims.get(name) is True for name in ("join", "operator", "unvouched"))
+    return Grant(**values, metadata=metadata, join=join, operator=operator, unvouched=unvouched)
 
 
 def claims_of(

@@ -1,4 +1,4 @@
-"""`Archive`, the part that follows: what is to be done once a session is archived (a webhook, a summary, a recording), each by
+"""`Archive`, the part that follows: what is to be done once a session is archived (a webhook, a summary, a recording, …), each by
 one at a time, and what came of it.
 
 Each try raises the follow-up's `attempts` and holds it for a while; whatever is told of an older try is refused. What is due
@@ -6,7 +6,8 @@ becomes so in the very write that makes the session readable here.
 """
 
 import json
-from collections.abc import Sequence
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.archive._database import Database
 from schemas.archive._objects import Objects
-from schemas.archive._reading import StoredRecording, folder_of, later
-from schemas.archive._tables import FOLLOW_UPS, RECORDINGS, SESSIONS
-from schemas.archive._writing import FollowKind, Follows, Writes, clean, due_anew
+from schemas.archive._reading import Remembered, StoredRecording, folder_of, later
+from schemas.archive._tables import FOLLOW_UPS, MEMORIES, RECORDINGS, SESSIONS
+from schemas.archive._writing import FollowKind, Follows, Writes, clean, due_anew, follow_up_id
 from schemas.clock import Micros
 from schemas.errors import ArchiveDamaged
 from schemas.session.summary import Gist
@@ -47,6 +48,10 @@ class FollowUp:
     began_at: Micros
     done_at: Micros
     error: str
+
+
+class _NotMine(Exception):
+    """Nothing is to be written: what was done in the transaction goes."""
 
 
 class FollowsUp(Writes):
@@ -113,6 +118,14 @@ class FollowsUp(Writes):
         async with self._database.writing() as connection:
             return await self._set(connection, one, due_at=later(await self.now(), seconds))
 
+    async def drop_follow_ups(self, sessions: Sequence[str], kind: FollowKind) -> None:
+        """What is to be made of these is not to be made any more, and who is at it just now is refused."""
+        for start in range(0, len(sessions), 200):
+            ids = [follow_up_id(session, kind) for session in sessions[start : start + 200]]
+            waiting = update(FOLLOW_UPS).where(FOLLOW_UPS.c.id.in_(ids), FOLLOW_UPS.c.state == "pending")
+            async with self._database.writing() as connection:
+                await connection.execute(waiting.values(state="done", attempts=FOLLOW_UPS.c.attempts + 1, held_until=0))
+
     async def _set(self, connection: AsyncConnection, one: FollowUp, **values: Any) -> bool:
         mine = FOLLOW_UPS.c.id == one.id, FOLLOW_UPS.c.attempts == one.attempts, FOLLOW_UPS.c.state == "pending"
         changed = await connection.execute(update(FOLLOW_UPS).where(*mine).values(held_until=0, **values))
@@ -130,6 +143,54 @@ class FollowsUp(Writes):
                 return False
             if (await connection.execute(update(SESSIONS).where(*mine).values(**values))).rowcount == 1:
                 await self._add_follow_ups(connection, one.session, follows, await self.now())
+        return True
+
+    async def put_result(
+        self, one: FollowUp, result: Mapping[str, Any] | None, error: str = "", follows: Sequence[Follows] = ()
+    ) -> bool:
+        """What a model filled the agent's schema with, or None and why it could not; and what that makes due. False: it was no
+        longer this try's."""
+        values = {"result": "" if result is None else json.dumps(result), "result_error": clean(error)[:1000]}
+        mine = SESSIONS.c.session == one.session, SESSIONS.c.state == "done"
+        async with self._database.writing() as connection:
+            if not await self._settle(connection, one):
+                return False
+            if (await connection.execute(update(SESSIONS).where(*mine).values(**values))).rowcount == 1:
+                await self._add_follow_ups(connection, one.session, follows, await self.now())
+        return True
+
+    async def put_memory(
+        self, one: FollowUp, agent: str, caller: str, text: str, *, days: float, before: Remembered | None
+    ) -> bool:
+        """What is known of a caller from now on; `before`: what it was made from. False: it was no longer this try's, the session
+        is being deleted, or the memory has changed, or was forgotten, since: nothing was written, and it is to be tried again."""
+        now = await self.now()
+        values = {
+            "text": clean(text), "session": one.session, "updated_at": now,
+            "expires_at": later(now, days * 86_400) if days else 0,
+        }  # fmt: skip
+        try:
+            async with self._database.writing() as connection:
+                # held until the end: who condemns the session waits for it, and finds the memory then
+                kept = update(SESSIONS).where(SESSIONS.c.session == one.session, SESSIONS.c.state == "done")
+                if (await connection.execute(kept.values(state="done"))).rowcount != 1:
+                    raise _NotMine
+                if before is None:
+                    row = {
+                        "id": secrets.token_hex(16), "agent": agent, "caller": caller, "folded": caller.casefold(), "sessions": 1,
+                        "number": 1, **values,
+                    }  # fmt: skip
+                    written = self._database.insert(MEMORIES).values(row).on_conflict_do_nothing()
+                else:
+                    written = (
+                        update(MEMORIES)
+                        .where(MEMORIES.c.id == before.id, MEMORIES.c.number == before.number)
+                        .values(sessions=MEMORIES.c.sessions + 1, number=MEMORIES.c.number + 1, **values)
+                    )
+                if (await connection.execute(written)).rowcount != 1 or not await self._settle(connection, one):
+                    raise _NotMine
+        except _NotMine:
+            return False
         return True
 
     async def put_recording(self, one: FollowUp, file: Path, codec: str, seconds: float, missing: int) -> bool:

@@ -12,23 +12,35 @@ from sqlalchemy import delete, func, or_, select, update
 from schemas.archive._database import Database
 from schemas.archive._objects import Found, Objects
 from schemas.archive._reading import is_ours, later
-from schemas.archive._tables import CHUNKS, ERASURES, FOLLOW_UPS, LEASES, RECORDINGS, SESSIONS, SNAPSHOTS, SOUNDS
+from schemas.archive._tables import (
+    CHUNKS,
+    ERASURES,
+    FOLLOW_UPS,
+    LEASES,
+    MEMORIES,
+    RECORDINGS,
+    SESSIONS,
+    SNAPSHOTS,
+    SOUNDS,
+)
 from schemas.archive._writing import Standing, Writes, clean, standing_rows, total
 from schemas.clock import Micros
 
-Kind = Literal["person", "session", "retention"]
+Kind = Literal["person", "session", "retention", "memory"]
 _PORTION = 200
 """Sessions that are condemned in one transaction: for thousands, all who write would wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A session that is gone: `session`: the sha256 of its id; `hash`: that of its events, "" where it was never archived."""
+    """A session that is gone: `session`: the sha256 of its id; `hash`: that of its events, "" where it was never archived. Or
+    what was remembered of a caller: `session`: the sha256 of its own id, `hash`: of its text."""
 
     session: str
     hash: str
     bytes: int
     sound_bytes: int
+    what: Literal["session", "memory"] = "session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +132,30 @@ class Keeps(Writes):
             else:
                 await connection.execute(ERASURES.insert(), values)
         return erasure
+
+    async def forget_memories(self, ids: Sequence[str], kind: Kind, asked_by: str) -> Erasure | None:
+        """What was remembered of callers goes, with proof, in one transaction. None: there was nothing."""
+        now = await self.now()
+        gone = delete(MEMORIES).where(MEMORIES.c.id.in_(ids)).returning(MEMORIES.c.id, MEMORIES.c.text)
+        async with self._database.writing() as connection:
+            removed = [
+                Removed(
+                    named(row.id), hashlib.sha256(row.text.encode()).hexdigest(), len(row.text.encode()), 0, "memory"
+                )
+                for row in await connection.execute(gone)
+            ]
+            if not removed:
+                return None
+            erasure = Erasure(secrets.token_hex(8), kind, clean(asked_by), now, now, tuple(removed))
+            values = asdict(erasure) | {"removed": json.dumps([asdict(one) for one in removed])}
+            await connection.execute(ERASURES.insert(), values)
+        return erasure
+
+    async def stale_memories(self, count: int = 200) -> list[str]:
+        """The ids of those that are to be kept no longer."""
+        old = MEMORIES.c.expires_at > 0, MEMORIES.c.expires_at <= await self.now()
+        async with self._database.reading() as connection:
+            return list((await connection.execute(select(MEMORIES.c.id).where(*old).limit(count))).scalars())
 
     async def purge(self, session: str) -> None:
         """The rest of a session that is condemned. Again, where that was interrupted: no harm."""

@@ -35,13 +35,17 @@ IS_CUT = f"substr(found, 1, 1) = '{_CUT}'"
 """As SQL; the few of which that is so have an index of their own, for who looks through all names does so at half the cost."""
 _SUMMARY = (
     "session", "seq", "at", "agent", "room", "transport", "gateway", "started_at", "duration", "turns", "interrupted", "restarts",
-    "failed", "cut_off", "unanswered", "troubles", "activity", "last", "median", "worst", "gist",
+    "failed", "cut_off", "unanswered", "troubles", "activity", "last", "median", "worst", "gist", "variant",
+    "result_error",
 )  # fmt: skip
 _INFO = ("session", "partition", "seq", "owner", "epoch", "generation", "at")
 _COLUMNS = tuple(
-    dict.fromkeys((*_SUMMARY, *_INFO, "people", "ended_at", "ended", "answers", "names", "callers", "topics"))
+    dict.fromkeys(
+        (*_SUMMARY, *_INFO, "people", "ended_at", "ended", "answers", "names", "callers", "topics", "fields", "result")
+    )
 )
 """Those that a row is told from."""
+_MEMORY = ("id", "agent", "caller", "text", "sessions", "session", "number", "updated_at", "expires_at")
 _SOUND = ("key", "object", "begins", "length", "codec", "rate", "samples", "sha256", "pcm")
 
 
@@ -101,6 +105,22 @@ class StoredRecording:
     sha256: str
     missing: int
     made_at: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What is known of a caller. `sessions`: how many it was made of, `session`: the last of them; `number`: how often it was
+    written; `updated_at`, `expires_at`: µs, 0: it stays."""
+
+    id: str
+    agent: str
+    caller: str
+    text: str
+    sessions: int
+    session: str
+    number: int
+    updated_at: Micros
+    expires_at: Micros
 
 
 def folder_of(session: str) -> str:
@@ -231,10 +251,16 @@ class Reads:
     async def gist(self, session: str) -> Gist | None:
         """None: there is none (yet)."""
         rows = await self._fetch(
-            "select gist, topics from sessions where state = 'done' and session = :session and gist <> ''",
+            "select gist, topics, result, result_error from sessions where state = 'done' and session = :session "
+            "and (gist <> '' or result <> '' or result_error <> '')",
             session=session,
         )
-        return Gist(rows[0].gist, tuple(json.loads(rows[0].topics))) if rows else None
+        if not rows:
+            return None
+        row = rows[0]
+        return Gist(
+            row.gist, tuple(json.loads(row.topics)), json.loads(row.result) if row.result else None, row.result_error
+        )
 
     async def recording(self, session: str) -> StoredRecording | None:
         """None: there is none (yet, or any more)."""
@@ -249,6 +275,28 @@ class Reads:
     async def fetch(self, name: str, file: Path) -> str:
         """An object into a file, a stretch at a time; answers its sha256. FileNotFoundError: it is gone."""
         return await self._objects.get_file(name, file)
+
+    # ── what is remembered of callers ────────────────────────────────────────────────────────────────────────────────
+
+    async def memory(self, agent: str, caller: str) -> Remembered | None:
+        """What this agent knows of a caller. None: nothing, or no more."""
+        rows = await self._fetch(
+            f"select {_named(_MEMORY)} from memories where agent = :agent and caller = :caller "
+            "and (expires_at = 0 or expires_at > :now)",
+            agent=agent, caller=caller, now=await self.now(),
+        )  # fmt: skip
+        return Remembered(*rows[0]) if rows else None
+
+    async def memories(self, count: int = 100, *, agent: str = "", person: str = "") -> list[Remembered]:
+        """The latest first. `person`: only those of a caller of this name, whichever case it is in."""
+        where, values = ["1 = 1"], dict[str, object](most=count)
+        if agent:
+            where, values = [*where, "agent = :agent"], values | {"agent": agent}
+        if person:
+            where, values = [*where, "folded = :person"], values | {"person": person.casefold()}
+        found = f"select {_named(_MEMORY)} from memories where {' and '.join(where)}"
+        rows = await self._fetch(f"{found} order by updated_at desc, id limit :most", **values)
+        return [Remembered(*row) for row in rows]
 
     # ── which there are ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -339,6 +387,7 @@ def _page(
     where, values = ["state = 'done'"], dict[str, object](most=count)
     exactly = {
         "started_at >= :since": wanted.since, "agent = :agent": wanted.agent, "transport = :transport": wanted.transport,
+        "variant = :variant": wanted.variant,
         "worst >= :slow": wanted.slow and wanted.slow - _TOLD,
     }  # fmt: skip
     for condition, value in exactly.items():
@@ -372,5 +421,7 @@ def _row(row: Any, now: Micros) -> Row:
         ended_at=Micros(row.ended_at),
         ended=row.ended,
         topics=tuple(json.loads(row.topics)),
+        fields=json.loads(row.fields),
+        result=json.loads(row.result) if row.result else None,
     )
     return Row(_info(row), told, _Answers(row.answers), max(0, now - row.at) / 1e6, False)

@@ -3,9 +3,9 @@
 from schemas.config.settings import without_password
 from schemas.errors import ArchiveOutdated, ArchiveTooNew
 
-HEAD = "r0004"
+HEAD = "r0005"
 """The newest migration's revision."""
-KNOWN = frozenset({"r0001", "r0002", "r0003", HEAD})
+KNOWN = frozenset({"r0001", "r0002", "r0003", "r0004", HEAD})
 """Revisions that this program knows: a store at another one is of a newer program."""
 
 

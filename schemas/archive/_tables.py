@@ -79,6 +79,11 @@ SESSIONS = Table(
     # what a model said it was about
     Column("gist", Text, nullable=False, default="", server_default=""),
     Column("topics", Text, nullable=False, default="[]", server_default="[]"),  # JSON
+    # what it brought
+    Column("variant", Text, nullable=False, default="", server_default=""),
+    Column("fields", Text, nullable=False, default="{}", server_default="{}"),  # JSON
+    Column("result", Text, nullable=False, default="", server_default=""),  # JSON; "": none
+    Column("result_error", Text, nullable=False, default="", server_default=""),
     Index("sessions_began", "state", "started_at", "session"),
     Index("sessions_by_agent", "state", "agent", "started_at", "session"),
     Index("sessions_wrong", "state", "wrong", "started_at", "session"),
@@ -128,7 +133,7 @@ FOLLOW_UPS = Table(
     METADATA,
     Column("id", String(64), primary_key=True),
     Column("session", Text, ForeignKey("sessions.session", ondelete="CASCADE"), nullable=False),
-    Column("kind", String(16), nullable=False),  # webhook, summary, recording
+    Column("kind", String(16), nullable=False),  # webhook, summary, recording, result, memory
     Column("about", String(32), nullable=False),  # of a webhook: which event it tells; else ""
     Column("state", String(16), nullable=False),  # pending, done, failed
     Column("attempts", Integer, nullable=False, default=0),  # the fence of who is at it: each try raises it
@@ -153,6 +158,24 @@ RECORDINGS = Table(
     Column("sha256", String(64), nullable=False),
     Column("missing", Integer, nullable=False),  # sounds that were gone: silence in it
     Column("made_at", BigInteger, nullable=False),
+)
+
+MEMORIES = Table(
+    "memories",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("agent", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("folded", Text, nullable=False),  # the caller, without case
+    Column("text", Text, nullable=False),
+    Column("sessions", Integer, nullable=False),  # it was made of
+    Column("session", Text, nullable=False),  # the last of them
+    Column("number", Integer, nullable=False),  # how often it was written: whoever read an older one may not write
+    Column("updated_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),  # 0: it stays
+    Index("memories_of", "agent", "caller", unique=True),
+    Index("memories_by_person", "folded"),
+    Index("memories_old", "expires_at"),
 )
 
 LEASES = Table(

@@ -5,6 +5,7 @@ had the same job twice, can harm nothing. Nothing is read before the last write,
 """
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -35,10 +36,12 @@ from schemas.session.summary import Answer, Summary, names_of
 
 State = Literal["pending", "coming", "done", "failed", "deleting"]
 """`pending`: to be fetched from the log; `coming`: brought by somebody who has it from elsewhere, and with whom it is lost."""
-FollowKind = Literal["webhook", "summary", "recording"]
+FollowKind = Literal["webhook", "summary", "recording", "result", "memory"]
 Follows = tuple[FollowKind, str]
 """What is to be done once a session is archived; of a webhook which event it tells, else ""."""
-_PREFIXES: dict[FollowKind, str] = {"webhook": "msg", "summary": "sum", "recording": "rec"}
+_PREFIXES: dict[FollowKind, str] = {
+    "webhook": "msg", "summary": "sum", "recording": "rec", "result": "res", "memory": "mem",
+}  # fmt: skip
 _SOUND = ".sound"
 _WORKING = 60.0
 """Seconds after its last write from which a try is thought dead, and another one is due."""
@@ -414,6 +417,7 @@ def told_columns(told: Summary) -> dict[str, Any]:
         "unanswered": told.unanswered, "troubles": told.troubles, "activity": told.activity,
         "ended": clean(told.ended or ""), "last": told.last,
         "median": told.median, "worst": told.worst, "wrong": told.wrong,
+        "variant": told.variant, "fields": json.dumps(dict(told.fields)),
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from schemas.archive._database import Database
 from schemas.archive._following import FollowState, FollowsUp, FollowUp
 from schemas.archive._keeping import Amount, Erasure, Keeps, Kind, Removed
 from schemas.archive._objects import MEMORY, Objects
-from schemas.archive._reading import Order, PageEnd, Reads, Sound, StoredRecording, is_ours
+from schemas.archive._reading import Order, PageEnd, Reads, Remembered, Sound, StoredRecording, is_ours
 from schemas.archive._writing import (
     Attempt,
     FollowKind,
@@ -37,6 +37,7 @@ __all__ = [
     "Kind",
     "Order",
     "PageEnd",
+    "Remembered",
     "Removed",
     "Sound",
     "Standing",

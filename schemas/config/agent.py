@@ -1,11 +1,32 @@
 """The agent spec: one TOML file says who speaks, how turns are taken, with which providers and within which limits."""
 
+import hashlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from schemas.config.explain import read_text, read_toml
+from schemas.config import values
+from schemas.config.collecting import (
+    FIELDS_MOST,
+    UNCHANGED,
+    FieldSpec,
+    MemorySpec,
+    ResultSpec,
+    VariantSpec,
+    merged,
+    schema_from,
+)
+from schemas.config.explain import explain, line_of, read_text, read_toml, shown
+from schemas.config.sounds import check_sounds
 from schemas.errors import AgentSpecError
 
 
@@ -14,6 +35,9 @@ class _Section(BaseModel):
 
 
 Expects = Literal["free", "yes_no", "amount", "number", "spelling"]
+WakePhrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=60)]
+SoundName = Annotated[str, StringConstraints(max_length=120, pattern=r"^([^/\\\x00-\x1f.][^/\\\x00-\x1f]*)?$")]
+"""Of a file beside the agent's, or of a sound that comes along; "" is none."""
 
 
 class VoiceSpec(_Section):
@@ -62,6 +86,38 @@ class TurnTaking(_Section):
     """Whole utterances that, spoken over the agent, do not interrupt it."""
     answer: Literal["anyone", "linked", "addressed"] = "anyone"
     """Whom the agent answers when several humans are present: anyone, only the linked participant, or whoever says `name`."""
+    mode: Literal["voice", "push_to_talk"] = "voice"
+    """How a turn begins and ends: by voice, or by the client's button alone. Phones have no button: there it is by voice."""
+    wake: list[WakePhrase] = Field([], max_length=8)
+    """Phrases by which whoever says one wakes the agent; it answers nobody else. None: it is always awake."""
+    wake_for: float = Field(20.0, ge=1.0, le=3600.0)
+    """Seconds after its last answer for which it goes on listening to whom it answered, without the phrase."""
+    wake_context: bool = False
+    """Whether the LLM is told what was said while the agent slept."""
+
+
+class Idle(_Section):
+    """What the agent does when nobody says anything."""
+
+    after: float = Field(0.0, ge=0.0, le=3600.0)
+    """Seconds of silence, from the end of its words, after which it asks; 0: never."""
+    say: str = "Are you still there?"
+    times: int = Field(2, ge=0, le=20)
+    """How often it asks, as long as no word comes."""
+    goodbye: str = "Goodbye then."
+    """What it says after one more such silence, and hangs up. "": it hangs up without a word."""
+
+
+class SoundsSpec(_Section):
+    """What is heard besides the agent's voice: files beside the agent's own, or `soft`, which comes along. Gains: dB, below the
+    sound as it is in the file."""
+
+    background: SoundName = ""
+    """Heard all the time, over and over."""
+    background_gain: float = Field(-30.0, ge=-80.0, le=0.0)
+    thinking: SoundName = ""
+    """Heard while an answer is waited for."""
+    thinking_gain: float = Field(-24.0, ge=-80.0, le=0.0)
 
 
 class ProviderSpec(_Section):
@@ -135,6 +191,9 @@ class Limits(_Section):
     """Turns of chat context given to the LLM, so that a turn's cost does not grow with the session."""
     history_characters: int = Field(24_000, ge=200)
     """The same in characters (English has about four a token), so that turns of any length fit its context."""
+    history_tokens: int = Field(0, ge=0, le=1_000_000)
+    """The same in tokens, by estimate. Before they are used up a model summarizes the older part in the background, and the LLM
+    is given that instead. 0: no such limit, and no summaries."""
 
 
 class Phone(_Section):
@@ -144,6 +203,88 @@ class Phone(_Section):
     """Lines have no echo cancellation: sound so many dB below the agent's own, while it speaks, is its echo; 0 hears all."""
     tell_keys: bool = True
     """What is keyed in is told to the agent as a message; else it stands in the log only."""
+    machine: Literal["off", "hang_up", "message"] = "off"
+    """Of a call of ours: whether it is found out who has answered, and what is done where it is a machine."""
+    machine_message: str = Field("", max_length=4000)
+    """What is left on it, after its tone."""
+
+    @model_validator(mode="after")
+    def _has_a_message(self) -> Self:
+        if self.machine == "message" and not self.machine_message.strip():
+            raise ValueError('machine = "message" needs a machine_message: what is to be left on the machine')
+        return self
+
+
+Secret = Annotated[str, Field(pattern=r"^(TOOL_[A-Z0-9_]{1,100})?$")]
+"""The name of an environment variable of the workers, never its value. Only those that begin with TOOL_ can be had: who writes an
+agent shall not read what else the workers know."""
+ToolName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
+Builtin = Literal["end_call", "transfer", "send_digits", "hold", "say_by_heart", "wait_quietly", "weather"]
+
+
+class McpSpec(_Section):
+    """A server of the Model Context Protocol: a program that is started, or an address. Its tools that `allow` names, or all
+    ("*")."""
+
+    name: ToolName
+    command: str = ""
+    """A program, one of those that the workers' MCP_COMMANDS names."""
+    args: list[str] = []
+    env: dict[str, Secret] = {}
+    """What the program finds in its environment: name = the variable of the worker that holds it. Nothing else of ours is
+    there."""
+    url: str = Field("", pattern=r"^(https?://\S+)?$")
+    headers: dict[str, Secret] = {}
+    """Sent with each request to `url`: name = the variable that holds the value."""
+    allow: list[str] = Field(min_length=1)
+    repeat: list[str] = []
+    """Those that may be called again when it is not known whether they were done: they only look."""
+
+    @model_validator(mode="after")
+    def _reached(self) -> "McpSpec":
+        if bool(self.command) == bool(self.url):
+            raise ValueError("expected either command or url")
+        return self
+
+
+class HttpSpec(_Section):
+    """Operations of an HTTP API as an OpenAPI file (JSON, 3.x) describes it: those that `allow` names by `operationId`, or all
+    ("*")."""
+
+    openapi: str = Field(min_length=1)
+    """Its path from the agent's folder."""
+    base_url: str = Field("", pattern=r"^(https?://\S+)?$")
+    """Where the API is: "" is the file's first server. Nothing outside of it is ever asked."""
+    allow: list[str] = Field(min_length=1)
+    auth: Secret = ""
+    """The variable that holds what is sent as `Authorization`: a bare token is sent as `Bearer`."""
+    headers: dict[str, Secret] = {}
+
+
+class Tools(_Section):
+    """What the agent can do (docs/tools.md), beside the functions of its `agent.py`. Seconds, unless the name says otherwise."""
+
+    builtin: list[Builtin] = []
+    """Of the tools that every agent can have: those that the model is told of."""
+    pool: bool = False
+    """Whether tools are run by workers of their own (`antiphon worker tools`); else by the LLM's. A tool may say otherwise."""
+    rounds: int = Field(5, ge=1, le=20)
+    """How often in one reply the model may call tools, several at once; then it has to answer."""
+    timeout: float = Field(15.0, gt=0, le=600)
+    """How long a call may take that does not say it itself."""
+    result_characters: int = Field(8_000, ge=200, le=100_000)
+    """What the model is told of a result at most; the rest is cut."""
+    tell_clients: bool = False
+    """Whether clients are told of calls with arguments and results, which may be private."""
+    transfer_to: dict[ToolName, str] = {}
+    """Whom the builtin `transfer` may hand callers to: name = phone number or SIP address. The model is told the names."""
+    by_heart: dict[ToolName, str] = {}
+    """What the builtin `say_by_heart` says word for word: name = text. The model is told the names."""
+    weather_url: str = Field("https://api.open-meteo.com/v1/forecast", pattern=r"^https?://\S+$")
+    places_url: str = Field("https://geocoding-api.open-meteo.com/v1/search", pattern=r"^https?://\S+$")
+    """Whom the builtin `weather` asks: Open-Meteo, which wants no key, or who answers like it."""
+    mcp: list[McpSpec] = Field([], max_length=16)
+    http: list[HttpSpec] = Field([], max_length=16)
 
 
 class AgentSpec(_Section):
@@ -159,6 +300,8 @@ class AgentSpec(_Section):
     )
     greeting: str = ""
     """Spoken on join when not empty."""
+    greeting_interruptible: bool = True
+    """Whether the caller may interrupt the greeting; else what is said meanwhile is heard, and answered after it."""
     fallback: str = "I'm sorry, I have trouble answering just now. Please try again in a moment."
     """Spoken when the LLM fails or stays silent."""
     filler: str = "One moment, please."
@@ -170,22 +313,228 @@ class AgentSpec(_Section):
     prompt_attributes: list[str] = []
     """Attributes of participants that the LLM is told, by name (`metadata`: LiveKit's participant metadata). What participants or
     their apps set reaches the prompt in no other way."""
+    prompt_metadata: list[str] = []
+    """Keys of the call's metadata (token, dispatch, dial, start) that `{{metadata.KEY}}` may tell."""
+    timezone: Annotated[str, Field(max_length=64)] = "UTC"
+    """IANA name; of `{{now}}`."""
+    sound: bool = True
+    """Whether it is spoken: else its words are told as text (no TTS), and count as heard when they are told. A client that asks
+    for a conversation without sound gets this agent so."""
     language: str = "en"
     """ISO 639-1; "" detects it."""
     voice: VoiceSpec = VoiceSpec()
     turn_taking: TurnTaking = TurnTaking()
+    idle: Idle = Idle()
+    sounds: SoundsSpec = SoundsSpec()
     stt: SttSpec = SttSpec()
     llm: LlmSpec = LlmSpec()
     tts: ProviderSpec = ProviderSpec()
+    tools: Tools = Tools()
     phone: Phone = Phone()
     livekit: LiveKit = LiveKit()
     limits: Limits = Limits()
+    fields: list[FieldSpec] = Field([], max_length=FIELDS_MOST)
+    """What the agent asks for, in this order."""
+    result: ResultSpec = ResultSpec()
+    memory: MemorySpec = MemorySpec()
+    variants: list[VariantSpec] = Field([], max_length=FIELDS_MOST)
+    """Of a session's agent none: one was chosen when it began, and `session.started` says which."""
+
+    code: str = Field("", pattern=r"^[0-9a-f]{0,16}$")
+    """The version of the `agent.py` in the agent's folder, when the session began. Whoever reads the folder writes it."""
+
+    @field_validator("fields", "variants")
+    @classmethod
+    def _names_differ(cls, named: list[Any]) -> list[Any]:
+        names = [one.name for one in named]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f'there are two of the name "{twice[0]}"; expected a name of its own for each')
+        return named
+
+    @field_validator("variants")
+    @classmethod
+    def _shares_fit(cls, variants: list[VariantSpec]) -> list[VariantSpec]:
+        if any(one.name == UNCHANGED for one in variants):
+            raise ValueError(f'"{UNCHANGED}" is what those get who get none; expected another name')
+        whole = sum(one.share for one in variants)
+        if whole > 1.0 + 1e-9:
+            raise ValueError(f"their shares are {whole:g} together; expected 1 at most")
+        return variants
+
+    @model_validator(mode="after")
+    def _variants_fit(self) -> "AgentSpec":
+        for variant in self.variants:
+            self.varied(variant)
+        return self
+
+    def chosen(self, who: str) -> tuple["AgentSpec", str]:
+        """The agent for whoever this is (a caller, or a session of nobody known), always the same while its variants are; and the
+        variant's name, "" where there are none."""
+        if not self.variants:
+            return self, ""
+        digest = hashlib.sha256(f"{self.name}\0{who}".encode()).digest()
+        place = int.from_bytes(digest[:8]) / 2**64
+        for variant in self.variants:
+            place -= variant.share
+            if place < 0:
+                return self.varied(variant), variant.name
+        return self.model_copy(update={"variants": []}), UNCHANGED
+
+    def varied(self, variant: VariantSpec) -> "AgentSpec":
+        """The agent as those get it who get this variant. ValueError: it is none."""
+        settings = variant.settings
+        for own in ("default", "variants"):
+            if own in settings:
+                raise ValueError(f'variant "{variant.name}" sets {own}; expected settings that a session can have')
+        base = self.model_dump(mode="json", exclude={"variants"})
+        try:
+            return AgentSpec.model_validate(merged(base, settings))
+        except ValidationError as error:
+            name = f'variant "{variant.name}"'
+            raise ValueError(
+                "; ".join(explain(AgentSpec, name, "", dict(item)) for item in error.errors()[:5])
+            ) from None
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether the model may be told of any."""
+        return bool(self.code or self.fields or self.tools.builtin or self.tools.mcp or self.tools.http)
 
 
-def load_agent(path: Path) -> AgentSpec:
-    """Read an agent file; without `name` it is called like the file. AgentSpecError names the file, the line, what was found and
-    what is allowed."""
-    return parse_agent(read_text(path, AgentSpecError, "the path of an agent file"), str(path), path.stem)
+AGENT_FILE, INSTRUCTIONS_FILE, CODE_FILE = "agent.toml", "instructions.md", "agent.py"
+SCENARIOS, KNOWLEDGE = "scenarios", "knowledge"
+"""What a folder that is an agent holds: all but the first as it likes."""
+LONGEST_INSTRUCTIONS = 200_000
+"""Bytes of `instructions.md`."""
+
+
+def is_folder(path: Path) -> bool:
+    """Whether this agent file is that of a folder, not one file beside others: it is called agent.toml, and something of an
+    agent's lies beside it, or nothing but it."""
+    if path.name != AGENT_FILE:
+        return False
+    beside = [path.with_name(name) for name in (INSTRUCTIONS_FILE, CODE_FILE, SCENARIOS, KNOWLEDGE)]
+    return any(one.exists() for one in beside) or list(path.parent.glob("*.toml")) == [path]
+
+
+def name_of(path: Path) -> str:
+    """What the agent in this file is called, where its text does not say."""
+    return path.resolve().parent.name if is_folder(path) else path.stem
+
+
+def load_agent(path: Path, *, folder: bool | None = None) -> AgentSpec:
+    """Read an agent: its folder, or its file, and the instructions beside that; without `name` it is called like the file, or its
+    folder. `folder`: whether it is one's, None: as it looks (`is_folder`). AgentSpecError names the file, the line, what was
+    found and what is allowed."""
+    path = path / AGENT_FILE if path.is_dir() else path
+    folder = is_folder(path) if folder is None else folder
+    name = path.resolve().parent.name if folder else path.stem
+    text = read_text(path, AgentSpecError, "the path of an agent file, or of an agent's folder,")
+    return agent_from(text, path, name, folder=folder)
+
+
+def agent_from(text: str, path: Path, name: str, *, folder: bool) -> AgentSpec:
+    """The agent that the file at `path` is with this `text`, called `name` where that says nothing; `folder`: with the
+    instructions beside it. AgentSpecError."""
+    spec = parse_agent(text, str(path), name)
+    spec = with_schema(spec, text, path)
+    beside = path.with_name(INSTRUCTIONS_FILE)
+    apart = folder and beside.exists()
+    spec = with_instructions(spec, text, path) if apart else spec
+    if found := wrong_values(spec, text, path, beside if apart else path):
+        raise AgentSpecError("\n".join(found))
+    check_sounds({"background": spec.sounds.background, "thinking": spec.sounds.thinking}, path, text)
+    return spec.model_copy(update={"code": code_version(path.parent) if folder else ""})
+
+
+def wrong_values(spec: AgentSpec, text: str, path: Path | str, instructions: Path | str) -> list[str]:
+    """What names a value that no session of this agent can have, with the file and the line. `text`: of its file, at `path`;
+    `instructions`: the file where those stand."""
+    found = []
+    if values.zone_of(spec.timezone) is None:
+        line = line_of(text, ("timezone",))
+        found.append(
+            f"{_place(path, line)}: timezone = {shown(spec.timezone)}; expected an IANA name, such as Europe/Berlin"
+            " (left out: UTC)"
+        )
+    for key, where, said in (("instructions", instructions, spec.instructions), ("greeting", path, spec.greeting)):
+        for one in values.mistakes(said, spec.prompt_attributes, spec.prompt_metadata, spoken=key == "greeting"):
+            if where == path:
+                first = line_of(text, (key,))
+                line = None if first is None else first + _lines_to(text, one.name, first)
+            else:
+                line = said.count("\n", 0, one.offset) + 1
+            found.append(f"{_place(where, line)}: {one.message}")
+    return found
+
+
+def _lines_to(text: str, name: str, first: int) -> int:
+    """How many lines below line `first` a value is named; 0 where that can't be told."""
+    rest = text.splitlines()[first - 1 :]
+    return next((number for number, line in enumerate(rest) if name in line), 0)
+
+
+def _place(path: Path | str, line: int | None) -> str:
+    return f"{path}, line {line}" if line else str(path)
+
+
+def code_files(folder: Path) -> list[Path]:
+    """`agent.py` and the Python beside it, which it may import; none without an `agent.py`."""
+    return sorted(folder.glob("*.py"))[:_MOST_CODE] if (folder / CODE_FILE).is_file() else []
+
+
+_MOST_CODE = 100
+
+
+def code_version(folder: Path) -> str:
+    """Another one whenever `agent.py`, or Python beside it, was changed; "": there is none."""
+    digest = hashlib.sha256()
+    files = code_files(folder)
+    for file in files:
+        try:
+            text = file.read_bytes()
+        except OSError:  # said by whoever loads it
+            text = b""
+        digest.update(f"{file.name} {len(text)} ".encode() + text)
+    return digest.hexdigest()[:16] if files else ""
+
+
+def with_instructions(spec: AgentSpec, text: str, path: Path) -> AgentSpec:
+    """`spec`, of the file at `path` that says `text`, with what `instructions.md` says beside it. AgentSpecError: both say some,
+    or it can't be read."""
+    beside = path.with_name(INSTRUCTIONS_FILE)
+    if "instructions" in spec.model_fields_set:
+        line = line_of(text, ("instructions",))
+        raise AgentSpecError(
+            f"{path}{f', line {line}' if line else ''}: instructions = …; {beside} says them, too: keep one of the two"
+        )
+    return spec.model_copy(update={"instructions": _instructions(beside)})
+
+
+def _instructions(path: Path) -> str:
+    wanted = f"text in UTF-8 of at most {LONGEST_INSTRUCTIONS:,} bytes"
+    try:
+        if path.stat().st_size > LONGEST_INSTRUCTIONS:
+            raise AgentSpecError(f"{path}: {path.stat().st_size:,} bytes; expected {wanted}")
+        return path.read_text("utf-8").strip()
+    except OSError as problem:
+        raise AgentSpecError(f"{path}: cannot be read ({problem.strerror}); expected {wanted}") from None
+    except UnicodeDecodeError as problem:
+        raise AgentSpecError(f"{path}: byte {problem.start} is not UTF-8; expected {wanted}") from None
+
+
+def with_schema(spec: AgentSpec, text: str, path: Path) -> AgentSpec:
+    """`spec`, of the file at `path` that says `text`, with the schema of its result where it names a file. AgentSpecError: that
+    is none, or can't be read."""
+    name = spec.result.schema
+    if not isinstance(name, str) or not name:
+        return spec
+    try:
+        schema = schema_from(path.parent, name)
+    except ValueError as error:
+        line = line_of(text, ("result", "schema"))
+        raise AgentSpecError(f"{path}{f', line {line}' if line else ''}: result.schema: {error}") from None
+    return spec.model_copy(update={"result": spec.result.model_copy(update={"schema": schema})})
 
 
 def parse_agent(text: str, name: str = "agent.toml", called: str = "") -> AgentSpec:

@@ -1,17 +1,21 @@
-"""Which agent a session gets: by name, from a folder of agent files or one file; without either, the built-in default.
+"""Which agent a session gets: by name, from a folder of agents or one of them; without either, the built-in default.
 
-Who names none gets the file that says `default = true`, else `default.toml`, else the only file there is, else the built-in one.
+An agent is a file, `NAME.toml`, or a folder, `NAME/agent.toml`, with what else belongs to it beside that (docs/agents.md). Who
+names none gets the one that says `default = true`, else the one called `default`, else the only one, else the built-in one.
 Files are looked at whenever a session begins: what was changed or added counts from then on, sessions that go on keep theirs.
 """
 
 import logging
 from pathlib import Path
 
-from schemas.config.agent import AgentSpec, load_agent
+from schemas.config.agent import AGENT_FILE, INSTRUCTIONS_FILE, AgentSpec, code_files, is_folder, load_agent, name_of
 from schemas.config.explain import line_of
 from schemas.errors import AgentSpecError
 
 log = logging.getLogger("antiphon.gateway.agents")
+
+_Stamp = tuple[object, ...]
+"""When an agent's file, and what lies beside it, were last written to."""
 
 
 class Agents:
@@ -23,7 +27,7 @@ class Agents:
 
     def __init__(self, source: Path | None = None, *, strict: bool = True):
         self._source = source
-        self._read: dict[Path, tuple[int, AgentSpec]] = {}
+        self._read: dict[Path, tuple[_Stamp, AgentSpec]] = {}
         self._said: dict[Path, str] = {}
         if source is not None and not source.exists():
             raise AgentSpecError(f"AGENTS={source}: no such file or folder; give an agent file, or a folder of them")
@@ -39,6 +43,12 @@ class Agents:
     def files(self) -> dict[str, Path]:
         """Name → the file it is read from; the built-in default has none."""
         return self._files()
+
+    def folder(self, name: str) -> Path | None:
+        """The folder of the agent called `name`, by its place or by what its file says; None: a file, or none."""
+        files = self._files()
+        path = files.get(name) or next((path for path in files.values() if self._called(path) == name), None)
+        return path.parent if path is not None and self._is_folder(path) else None
 
     @property
     def usual(self) -> str:
@@ -78,6 +88,12 @@ class Agents:
                 self._load(path)
             except AgentSpecError as error:
                 found[name] = str(error)
+            if self._source is not None and path.parent.parent == self._source:
+                twin = self._source / f"{name}.toml"
+                if twin.exists():
+                    found[name] = (
+                        f"{twin}: {path} is an agent of that name, too, and the one that is had; remove one of them"
+                    )
         flagged = self._flagged(files)
         if len(flagged) > 1:
             where = [_place(files[name]) for name in flagged]
@@ -99,6 +115,13 @@ class Agents:
                 told="there is no such agent here",
             )
         return self._load(files[name]).model_copy(update={"default": False})
+
+    def beside(self, agent: str, name: str) -> Path | None:
+        """Where the file `name` lies that `agent` names: beside its own, else beside any; None: nowhere."""
+        files = self._files()
+        mine = [files[agent].parent] if agent in files else []
+        folders = dict.fromkeys((*mine, *(path.parent for path in files.values())))
+        return next((folder / name for folder in folders if (folder / name).is_file()), None)
 
     def _usual(self, files: dict[str, Path]) -> str:
         """The name of the file that those get who ask for none; "": the built-in agent."""
@@ -122,16 +145,24 @@ class Agents:
         if self._source is None:
             return {}
         if self._source.is_dir():
-            return {path.stem: path for path in sorted(self._source.glob("*.toml"))}
-        return {self._source.stem: self._source}
+            own = self._source / AGENT_FILE
+            files = sorted(self._source.glob("*.toml"))
+            folders = sorted(
+                path for path in self._source.glob(f"*/{AGENT_FILE}") if not path.parent.name.startswith(".")
+            )
+            if files == [own] and not folders and is_folder(own):
+                return {name_of(own): own}
+            found = {path.stem: path for path in files} | {path.parent.name: path for path in folders}
+            return dict(sorted(found.items()))
+        return {name_of(self._source): self._source}
 
     def _load(self, path: Path) -> AgentSpec:
         known = self._read.get(path)
         try:
-            changed = path.stat().st_mtime_ns
+            changed = _stamp(path, folder=self._is_folder(path))
             if known and known[0] == changed:
                 return known[1]
-            spec = load_agent(path)
+            spec = load_agent(path, folder=self._is_folder(path))
         except (OSError, AgentSpecError) as error:
             if known is None:
                 raise error if isinstance(error, AgentSpecError) else AgentSpecError(f"{path}: {error}") from None
@@ -142,6 +173,22 @@ class Agents:
         self._said.pop(path, None)
         self._read[path] = (changed, spec)
         return spec
+
+    def _is_folder(self, path: Path) -> bool:
+        return path.name == AGENT_FILE and (path.parent.parent == self._source or is_folder(path))
+
+    def _called(self, path: Path) -> str:
+        try:
+            return self._load(path).name
+        except AgentSpecError:
+            return ""
+
+
+def _stamp(path: Path, *, folder: bool) -> _Stamp:
+    """Another one when what an agent is read from was changed. OSError: it is not there."""
+    beside = [path.with_name(INSTRUCTIONS_FILE), *code_files(path.parent)] if folder else []
+    schemas = tuple(sorted((one.name, one.stat().st_mtime_ns) for one in path.parent.glob("*.json")))
+    return path.stat().st_mtime_ns, *(one.stat().st_mtime_ns if one.exists() else -1 for one in beside), schemas
 
 
 def _place(path: Path) -> str:

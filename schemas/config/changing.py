@@ -26,7 +26,7 @@ def flat(spec: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any]]:
     """Every setting by its dotted name; a table of somebody's own options is one."""
     for name, value in spec.items():
         path = f"{above}{name}"
-        if isinstance(value, dict) and name != "options":
+        if isinstance(value, dict) and name not in ("options", "schema"):
             yield from flat(value, f"{path}.")
         else:
             yield path, value

@@ -97,7 +97,11 @@ def explain(spec: type[BaseModel], name: str, text: str, item: dict[str, Any]) -
 
 def _complaint(spec: type[BaseModel], text: str, item: dict[str, Any]) -> Complaint:
     keys = tuple(key for key in _until_index(item["loc"]))
-    line = line_of(text, keys)
+    line = line_of(text, keys) if keys else None
+    if item["type"] == "value_error":  # of ours, and a sentence
+        return Complaint(line, ": ".join(part for part in (_path(item["loc"]), str(item["ctx"]["error"])) if part))
+    if (inner := _in_list(spec, item["loc"])) is not None:
+        return Complaint(line, inner(item))
     section, field = _find(spec, keys)
     if item["type"] == "extra_forbidden":
         return Complaint(line, _unknown(spec, section, keys))
@@ -160,6 +164,41 @@ def _until_index(loc: Sequence[str | int]) -> list[str]:
             break
         keys.append(part)
     return keys
+
+
+def _path(loc: Sequence[str | int]) -> str:
+    """As it would be written in a program: `fields[2].type`, from 0."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")
+
+
+def _in_list(spec: type[BaseModel], loc: Sequence[str | int]) -> Callable[[dict[str, Any]], str] | None:
+    """What to say of something inside of a list of tables; None: it is not inside of one."""
+    place = next((place for place, part in enumerate(loc) if isinstance(part, int)), len(loc))
+    _, field = _find(spec, tuple(str(part) for part in loc[:place]))
+    kind = next((one for one in get_args(field.annotation) if _is_section(one)), None) if field is not None else None
+    if kind is None or place + 1 >= len(loc):
+        return None
+    section, inner = _find(kind, tuple(str(part) for part in loc[place + 1 :] if isinstance(part, str)))
+    path = _path(loc)
+
+    def said(item: dict[str, Any]) -> str:
+        if item["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(str(loc[-1]), section.model_fields, n=1)
+            hint = f'did you mean "{near[0]}"? ' if near else ""
+            return f"unknown key {path}; {hint}Allowed: {', '.join(section.model_fields)}"
+        if item["type"] == "missing":
+            return f"{path} is missing; expected {expected(inner)}" if inner is not None else f"{path} is missing"
+        allowed = f"expected {expected(inner)}{when_left_out(inner)}" if inner is not None else item["msg"]
+        return f"{path} = {shown(item['input'])}; {_pattern(item) or allowed}"
+
+    return said
+
+
+def _pattern(item: dict[str, Any]) -> str:
+    """What a text has to look like, where that is what is wrong."""
+    if item["type"] != "string_pattern_mismatch":
+        return ""
+    return f"expected a name of small letters, digits and _ ({item['ctx']['pattern']})"
 
 
 def _find(spec: type[BaseModel], keys: Keys) -> tuple[type[BaseModel], FieldInfo | None]:

@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     """Whether new sessions are refused while a stage has no worker; else they wait."""
     agents: Path | None = None
     """A folder of agent files (<name>.toml) or one file; none serves the built-in default agent."""
+    mcp_commands: str = ""
+    """Programs that agents may have started as MCP servers by tools workers and LLM workers, comma-separated; "" is none."""
     queue_limit: int = Field(1000, ge=1)
     """Jobs of one stage in one partition from which new ones are refused (FULL)."""
 
@@ -196,6 +198,14 @@ class Settings(BaseSettings):
     """Seconds that endpoint may stay silent."""
     recordings: Literal["off", "flac", "opus"] = "off"
     """Whether each call's sound is mixed into one stereo file, kept with it."""
+
+    # callers and judges of `antiphon simulate`
+    simulate_llm_base_url: str = ""
+    """An OpenAI-compatible endpoint for the model that plays callers and judges; "" is LLM_BASE_URL."""
+    simulate_llm_model: str = ""
+    """"" is LLM_MODEL."""
+    simulate_llm_api_key: SecretStr = SecretStr("")
+    """"" is LLM_API_KEY, where the endpoint is LLM_BASE_URL's."""
 
     # phones
     sip_listen: str = ""
@@ -309,7 +319,7 @@ class Settings(BaseSettings):
             raise ValueError("ws://host:7880, or wss://… with TLS")
         return url
 
-    @field_validator("llm_base_url", "stt_base_url", "tts_base_url", "summary_base_url")
+    @field_validator("llm_base_url", "stt_base_url", "tts_base_url", "summary_base_url", "simulate_llm_base_url")
     @classmethod
     def _is_http(cls, url: str) -> str:
         if url and not re.match(r"https?://.", url):

@@ -5,7 +5,18 @@ from collections.abc import Iterable, Mapping
 from schemas.events import Event, Stage
 from schemas.jobs import Job, SttJob
 
-POSTABLE = frozenset({"say.requested", "message.received", "instructions.changed", "end.requested"})
+POSTABLE = frozenset(
+    {
+        "say.requested",
+        "message.received",
+        "instructions.changed",
+        "end.requested",
+        "action.requested",
+        "tool.returned",
+        "memory.loaded",
+        "context.summarized",
+    }
+)
 
 
 def fence_of(job: Job) -> tuple[str, str]:

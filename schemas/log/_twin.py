@@ -30,7 +30,7 @@ class Partition:
         self.lease = lease
         self.fenced = fenced
         self.sessions: dict[str, StoredSession] = {}
-        self.queues: dict[str, Queue] = {"stt": Queue(), "llm": Queue(), "tts": Queue()}
+        self.queues: dict[str, Queue] = {"stt": Queue(), "llm": Queue(), "tts": Queue(), "tools": Queue()}
         self.inboxes: dict[str, Inbox] = {}
         self.dead: list[Letter] = []
         self.last_letter = (0, 0)

@@ -38,6 +38,7 @@ from schemas.session.state import (
     Turn,
     TurnEnd,
     Utterance,
+    Wanted,
 )
 
 # ── the floor ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -64,7 +65,7 @@ def _make_way(draft: Draft, number: int) -> None:
     to is the users' again, and is answered afterwards."""
     for turn in draft.turns.values():
         if turn.id != number and turn.end is None and not turn.own and turn.started_at is None:
-            draft.turns[turn.id] = altered(turn, commit=None, reply=None)
+            draft.turns[turn.id] = altered(turn, commit=None, reply=None, tools=turn.calls)
 
 
 def _ended(draft: Draft, event: TurnEnded) -> None:
@@ -77,7 +78,7 @@ def _ended(draft: Draft, event: TurnEnded) -> None:
     draft.turns[turn.id] = _without_sound(turn, end)
     if event.into is not None and (heir := draft.turns.get(event.into)) is not None:
         said = turn.utterances  # with their sound; nothing was written
-        draft.turns[heir.id] = altered(heir, utterances=(*said, *heir.utterances))
+        draft.turns[heir.id] = altered(heir, utterances=(*said, *heir.utterances), tools=(*turn.calls, *heir.tools))
     forget(draft)
     if turn.say is not None and event.how == "dropped" and not event.heard:
         draft.says = (turn.say, *draft.says)
@@ -129,7 +130,7 @@ _said = changer(Sentence, "index", "text", "job", "at", "took", "queued")
 _first_sound = changer(Sentence, "clips", "duration", "complete", "clip_at", "clip_took", "clip_queued")
 _played = changer(Sentence, "started_at", "paused", "heard", "finished")
 _silent, _unheard = changer(Sentence, "clips"), changer(Utterance, "audio")
-_complete = changer(Reply, "finished", "model", "time_to_first_token")
+_complete = changer(Reply, "finished", "model", "time_to_first_token", "wanted")
 _with_reply, _with_sentences = changer(Turn, "reply"), changer(Reply, "sentences")
 _with_usage = changer(Totals, "replies", "prompt_tokens", "completion_tokens")
 _with_clip = changer(Totals, "clips", "sound", "characters")
@@ -163,29 +164,57 @@ def _finished(draft: Draft, event: ReplyFinished) -> None:
     first_token = reply.time_to_first_token
     if first_token is None:
         first_token = event.time_to_first_token
-    draft.turns[turn.id] = _with_reply(turn, _complete(reply, event.reason, event.model or reply.model, first_token))
+    wanted = tuple([Wanted(call.name, call.arguments) for call in event.calls]) if event.calls else ()
+    model = event.model or reply.model
+    draft.turns[turn.id] = _with_reply(turn, _complete(reply, event.reason, model, first_token, wanted))
 
 
 def _tool_called(draft: Draft, event: ToolCalled) -> None:
     turn = of_event(draft, event)
     reply = standing_reply(draft, turn, event) if turn is not None else None
-    if turn is None or reply is None or any(tool.call == event.call for tool in reply.tools):
+    if turn is None or reply is None or any(tool.call == event.call for tool in turn.calls):
         return
-    job = event.cause.job if event.cause else ""
-    tool = Tool(event.call, event.name, event.arguments, after=len(reply.sentences), job=job)
-    draft.turns[turn.id] = _with_reply(turn, altered(reply, tools=(*reply.tools, tool)))
+    tool = Tool(
+        event.call,
+        event.name,
+        event.arguments,
+        after=len(reply.sentences),
+        job=event.cause.job if event.cause else "",
+        round=event.round,
+        repeat=event.repeat,
+        pool=event.pool,
+    )
+    draft.turns[turn.id] = _with_reply(turn, altered(reply, tools=(*reply.tools, tool), wanted=()))
 
 
 def _tool_returned(draft: Draft, event: ToolReturned) -> None:
+    """Also into a turn that is over, or has another reply by now, or has become part of another one. Once."""
     turn = of_event(draft, event)
-    reply = standing_reply(draft, turn, event) if turn is not None else None
-    if turn is None or reply is None:
+    turns = reversed(draft.turns.values()) if turn is None or not _is_called(turn, event.call) else (turn,)
+    turn = next((turn for turn in turns if _is_called(turn, event.call)), None)
+    if turn is None:
         return
-    tools = tuple(
-        altered(tool, returned=True, result=event.result, error=event.error) if tool.call == event.call else tool
-        for tool in reply.tools
-    )
-    draft.turns[turn.id] = _with_reply(turn, altered(reply, tools=tools))
+    if event.state:
+        data = {name: value for name, value in {**draft.data, **event.state}.items() if value is not None}
+        draft.data = data
+    until = len(turn.reply.sentences) if turn.reply is not None else 0
+
+    def told(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
+        return tuple([_result(tool, event, until) if tool.call == event.call else tool for tool in tools])
+
+    reply = turn.reply
+    if reply is not None and reply.tools:
+        reply = altered(reply, tools=told(reply.tools))
+    draft.turns[turn.id] = altered(turn, reply=reply, tools=told(turn.tools) if turn.tools else ())
+
+
+def _is_called(turn: Turn, call: str) -> bool:
+    """And has not returned."""
+    return any(tool.call == call and not tool.returned for tool in turn.calls)
+
+
+def _result(tool: Tool, event: ToolReturned, until: int) -> Tool:
+    return altered(tool, returned=True, result=event.result, error=event.error, until=until, silent=event.silent)
 
 
 # ── its sound ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,20 @@ from schemas.config.agent import AgentSpec
 from schemas.events import Event
 from schemas.session import chat
 from schemas.session.altered import changer
-from schemas.session.state import Letter, Participant, Phrase, Reply, Say, Sentence, SessionState, Totals, Turn
+from schemas.session.state import (
+    Collected,
+    Earlier,
+    Letter,
+    Memory,
+    Participant,
+    Phrase,
+    Reply,
+    Say,
+    Sentence,
+    SessionState,
+    Totals,
+    Turn,
+)
 
 
 @dataclass(slots=True)
@@ -37,9 +50,15 @@ class Draft:
     greeted: bool
     totals: Totals
     digits: str
+    data: Mapping[str, Any]
     end_requested: str | None
     ended: str | None
     ended_at: Micros | None
+    caller: str
+    variant: str
+    fields: Mapping[str, Collected]
+    memory: Memory | None
+    earlier: Earlier | None
 
 
 _fields_of = attrgetter(*Draft.__slots__)
@@ -96,6 +115,14 @@ _NEW = Turn(0, Micros(0))
 _opened = changer(Turn, "id", "opened_at")
 _with_turns = changer(Totals, "turns")
 _with_reply, _with_sentences = changer(Turn, "reply"), changer(Reply, "sentences")
+
+
+def without_reply(turn: Turn) -> Turn:
+    """Its reply is void, and will be made anew. What that has called it has called."""
+    return _bare(turn, None, turn.calls)
+
+
+_bare = changer(Turn, "reply", "tools")
 
 
 def of_event(draft: Draft, event: Event) -> Turn | None:

@@ -53,7 +53,7 @@ def _captured(draft: Draft, event: UtteranceCaptured) -> None:
     if who in partials:
         partials = {one: text for one, text in partials.items() if one != who}
     if turn.end is None and turn.started_at is None and not turn.own:
-        draft.turns[turn.id] = _reopened(turn, (*kept, mine), partials, None, None)
+        draft.turns[turn.id] = _reopened(turn, (*kept, mine), partials, None, None, turn.calls)
     else:
         draft.turns[turn.id] = _heard(turn, (*kept, mine), partials)
 
@@ -97,7 +97,7 @@ def _message(draft: Draft, event: MessageReceived) -> None:
         return
     turn = altered(turn, letters=(*turn.letters, letter))
     if turn.end is None and turn.started_at is None and not turn.own:
-        turn = altered(turn, commit=None, reply=None)
+        turn = altered(turn, commit=None, reply=None, tools=turn.calls)
     draft.turns[turn.id] = turn
 
 
@@ -108,7 +108,7 @@ _transcribed = changer(Utterance, "text", "end_of_turn", "transcribed_at", "took
 _with_speaking = changer(Participant, "speaking")
 _with_speech, _with_transcripts = changer(Totals, "speech"), changer(Totals, "transcripts")
 _heard = changer(Turn, "utterances", "partials")
-_reopened = changer(Turn, "utterances", "partials", "commit", "reply")
+_reopened = changer(Turn, "utterances", "partials", "commit", "reply", "tools")
 _with_partials, _with_utterances = changer(Turn, "partials"), changer(Turn, "utterances")
 
 HANDLERS: Mapping[type, Callable[[Draft, Any], None]] = {

@@ -5,6 +5,8 @@ ENDS = {
     "client_gone": ("the client was gone for too long", "client gone"),
     "end_requested": ("somebody asked for the end", "asked to end"),
     "limit": ("a limit was reached", "limit reached"),
+    "idle": ("nobody said anything", "nobody there"),
+    "machine": ("an answering machine took the call", "answering machine"),
     "gateway_lost": ("its gateway was lost", "gateway lost"),
     "room_closed": ("the room was closed", "room closed"),
     "error": ("an error", "error"),

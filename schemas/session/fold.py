@@ -12,11 +12,15 @@ the session is: open turns, the last `history_turns` ended ones and running tota
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from schemas.config.collecting import FIELDS_MOST
 from schemas.events import (
+    ContextSummarized,
     DtmfReceived,
     EndRequested,
     Event,
+    FieldCollected,
     InstructionsChanged,
+    MemoryLoaded,
     ParticipantChanged,
     ParticipantJoined,
     ParticipantLeft,
@@ -26,14 +30,17 @@ from schemas.events import (
     SessionStarted,
 )
 from schemas.session import _agent, _users
-from schemas.session._draft import Draft, done, drafted
+from schemas.session._draft import Draft, done, drafted, without_reply
 from schemas.session.altered import altered
 from schemas.session.state import (
     OWN,
     Clip,
+    Collected,
     Commit,
+    Earlier,
     Failure,
     Letter,
+    Memory,
     Participant,
     Phrase,
     Reply,
@@ -45,9 +52,10 @@ from schemas.session.state import (
     Turn,
     TurnEnd,
     Utterance,
+    Wanted,
 )
 
-FOLD_VERSION = 7
+FOLD_VERSION = 8
 """Raise it whenever what is folded changes: snapshots of other versions are ignored, and the log is folded anew."""
 
 
@@ -78,7 +86,7 @@ def _raise(draft: Draft, generation: int) -> None:
     for turn in draft.turns.values():
         reply = turn.reply
         if reply is not None and turn.end is None and reply.generation < generation and turn.started_at is None:
-            draft.turns[turn.id] = altered(turn, reply=None)
+            draft.turns[turn.id] = without_reply(turn)
 
 
 # ── the session ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -92,6 +100,7 @@ def _started(draft: Draft, event: SessionStarted) -> None:
     draft.metadata = event.metadata
     draft.gateway = event.gateway
     draft.started_at = event.at
+    draft.caller, draft.variant = event.caller, event.variant
 
 
 def _resumed(draft: Draft, event: SessionResumed) -> None:
@@ -144,6 +153,26 @@ def _end_requested(draft: Draft, event: EndRequested) -> None:
     draft.end_requested = event.reason
 
 
+# ── what the session brings ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _collected(draft: Draft, event: FieldCollected) -> None:
+    """As many names as an agent may have fields: what else bears one is no agent's."""
+    if event.name in draft.fields or len(draft.fields) < FIELDS_MOST:
+        one = Collected(event.value, event.said, event.confirmed, event.turn or 0, event.at)
+        draft.fields = {**draft.fields, event.name: one}
+
+
+def _memory_loaded(draft: Draft, event: MemoryLoaded) -> None:
+    draft.memory = Memory(event.caller, event.text, event.updated_at)
+
+
+def _summarized(draft: Draft, event: ContextSummarized) -> None:
+    """One that covers less than another, and came later, is none."""
+    if draft.earlier is None or event.through > draft.earlier.through:
+        draft.earlier = Earlier(event.through, event.text)
+
+
 _HANDLERS: Mapping[type, Callable[[Draft, Any], None]] = {
     SessionStarted: _started,
     SessionResumed: _resumed,
@@ -155,6 +184,9 @@ _HANDLERS: Mapping[type, Callable[[Draft, Any], None]] = {
     DtmfReceived: _dtmf,
     SayRequested: _say_requested,
     EndRequested: _end_requested,
+    FieldCollected: _collected,
+    MemoryLoaded: _memory_loaded,
+    ContextSummarized: _summarized,
     **_users.HANDLERS,
     **_agent.HANDLERS,
 }
@@ -163,9 +195,12 @@ __all__ = [
     "FOLD_VERSION",
     "OWN",
     "Clip",
+    "Collected",
     "Commit",
+    "Earlier",
     "Failure",
     "Letter",
+    "Memory",
     "Participant",
     "Phrase",
     "Reply",
@@ -177,6 +212,7 @@ __all__ = [
     "Turn",
     "TurnEnd",
     "Utterance",
+    "Wanted",
     "fold",
     "fold_all",
 ]

@@ -56,6 +56,8 @@ class _Check:
         self._sentences: dict[tuple[int | None, int | None], int] = {}
         self._sound: set[Hashable] = set()
         self._phrases: set[str] = set()
+        self._speaks = True
+        """Whether what is said has sound."""
         self._played: dict[int | None, int] = {}
         """Turn → seq of its first playback.started."""
         self._playing: PlaybackStarted | None = None
@@ -98,6 +100,7 @@ class _Check:
         if last is None:
             if event.seq != 1 or not isinstance(event, SessionStarted):
                 self._say(event, "a log begins with session.started, seq 1")
+            self._speaks = not isinstance(event, SessionStarted) or event.agent.sound
             return
         if event.seq != last.seq + 1:
             self._say(event, f"follows event {last.seq}: seq has a gap or went back")
@@ -196,7 +199,8 @@ class _Check:
             self._say(event, f"before the sentence of event {self._playing.seq} was over")
         self._playing = event
         self._played.setdefault(event.turn, event.seq)
-        if (event.turn, event.generation, event.index) not in self._sound and not self._phrases:
+        sentence = (event.turn, event.generation, event.index)
+        if self._speaks and sentence not in self._sound and not self._phrases:
             self._say(event, f"sentence {event.index} of turn {event.turn} has no sound")
 
     def played(self, event: PlaybackFinished) -> None:
@@ -209,7 +213,12 @@ class _Check:
         self._playing = None
 
 
-_OF_A_REPLY = (ReplySentence, ReplyFinished, ToolCalled, ToolReturned, ClipReady)
+_OF_A_REPLY = (
+    ReplySentence,
+    ReplyFinished,
+    ToolCalled,
+    ClipReady,
+)  # what a tool did it has done: its result comes all the same
 
 _CHECKS: dict[type, Callable[[_Check, Any], None]] = {
     UtteranceCaptured: _Check.captured,

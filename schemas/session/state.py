@@ -11,14 +11,14 @@ from typing import Any, Literal
 from schemas.audio import AudioRef
 from schemas.clock import Micros
 from schemas.config.agent import AgentSpec
-from schemas.events import CommitReason, Stage, Word
+from schemas.events import CommitReason, FinishReason, Stage, Word
 
 Floor = Literal["user", "agent", "none"]
 Lost = Literal["failed", "expired"]
 How = Literal["played", "interrupted", "dropped", "failed", "expired"]
 """A turn's end."""
 
-OWN: frozenset[CommitReason] = frozenset({"greeting", "say", "fallback", "repeat", "filler"})
+OWN: frozenset[CommitReason] = frozenset({"greeting", "say", "fallback", "repeat", "filler", "idle", "goodbye"})
 """Why a turn without an utterance was committed: the agent speaks of its own accord."""
 
 TAKEN_BACK = "taken_back"
@@ -121,7 +121,8 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool call within a reply. `after`: sentences said before it; `returned`: result or error is there."""
+    """A tool call within a reply. `after`: sentences said before it, `until`: before its result; `round`: those of one ran side
+    by side; `returned`: result or error is there."""
 
     call: str
     name: str
@@ -131,18 +132,32 @@ class Tool:
     returned: bool = False
     result: str = ""
     error: str = ""
+    round: int = 0
+    until: int = 0
+    repeat: bool = False
+    pool: bool = False
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A call that waits for its turn to be committed."""
+
+    name: str
+    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The reply of a turn, in the generation that stands."""
+    """The reply of a turn, in the generation that stands. `wanted`: what it is to call next."""
 
     generation: int
     sentences: Mapping[int, Sentence] = field(default_factory=dict)
     tools: tuple[Tool, ...] = ()
-    finished: Literal["stop", "length", "tool", "cut"] | None = None
+    finished: FinishReason | None = None
     model: str = ""
     time_to_first_token: float | None = None
+    wanted: tuple[Wanted, ...] = ()
 
     def said_by(self, job: str) -> list[Sentence]:
         """What a job has committed already, in order: a redelivered one goes on after it."""
@@ -185,7 +200,7 @@ class Say:
 @dataclass(frozen=True, slots=True)
 class Turn:
     """`partials`: by participant, what is being said and not captured yet; `commit`: None again when the turn is reopened;
-    `say`: the request it speaks."""
+    `say`: the request it speaks; `tools`: what replies have called that nobody will hear: what was done was done."""
 
     id: int
     opened_at: Micros
@@ -197,6 +212,12 @@ class Turn:
     say: Say | None = None
     failures: tuple[Failure, ...] = ()
     end: TurnEnd | None = None
+    tools: tuple[Tool, ...] = ()
+
+    @property
+    def calls(self) -> tuple[Tool, ...]:
+        """All that was called in it, by whichever reply."""
+        return (*self.tools, *self.reply.tools) if self.reply is not None else self.tools
 
     @property
     def own(self) -> bool:
@@ -239,6 +260,34 @@ class Phrase:
 
 
 @dataclass(frozen=True, slots=True)
+class Collected:
+    """A field's value. `turn`: in which it was noted last."""
+
+    value: str | int | float | bool
+    said: str
+    confirmed: bool
+    turn: int
+    at: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is known of the caller from earlier sessions."""
+
+    caller: str
+    text: str
+    updated_at: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What stands for the turns up to `through`."""
+
+    through: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """What a session used. Seconds: `speech` sent to STT, `sound` made by TTS."""
 
@@ -263,7 +312,9 @@ _AGENT = AgentSpec()
 class SessionState:
     """A session after event `seq`. `at`: that event's; `turns`: the open ones and the last ended ones, in order
     (`agent.limits.history_turns` of those that count in the chat); `letters`: typed messages no turn has taken up yet; `says`:
-    what the agent was asked to say and hasn't begun; `end_requested`: somebody asked for the end, with this reason."""
+    what the agent was asked to say and hasn't begun; `data`: what its tools remember; `end_requested`: somebody asked for
+    the end, with this reason; `caller`: who a token or a line vouches for; `fields`: what was collected, by name; `earlier`: a
+    summary in place of older turns."""
 
     seq: int = 0
     at: Micros = Micros(0)
@@ -284,9 +335,15 @@ class SessionState:
     greeted: bool = False
     totals: Totals = field(default_factory=Totals)
     digits: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
     end_requested: str | None = None
     ended: str | None = None
     ended_at: Micros | None = None
+    caller: str = ""
+    variant: str = ""
+    fields: Mapping[str, Collected] = field(default_factory=dict)
+    memory: Memory | None = None
+    earlier: Earlier | None = None
 
     @property
     def duration(self) -> float:

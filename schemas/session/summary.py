@@ -4,13 +4,14 @@ import math
 import statistics
 from bisect import insort
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, overload, runtime_checkable
 
 from schemas.bus import FORK
 from schemas.clock import Micros, iso
 from schemas.config.agent import AgentSpec
 from schemas.events import Event, TurnEnded
+from schemas.session.callers import caller_of
 from schemas.session.fold import fold, fold_all
 from schemas.session.state import How, Participant, SessionState, Turn
 from schemas.session.unanswered import asked, unanswered
@@ -59,10 +60,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Gist:
-    """What a model said that a session was about."""
+    """What models made of a session: what it was about ("": nothing), and the agent's result, or why there is none."""
 
     text: str
     topics: tuple[str, ...] = ()
+    result: Mapping[str, Any] | None = None
+    result_error: str = ""
 
 
 @runtime_checkable
@@ -80,7 +83,8 @@ class Summary:
     answered anew; `ended`: why; `failed`: turns that could not be answered; `cut_off`: turns the session's end cut off;
     `unanswered`: turns in which somebody was let wait for nothing: until the end longer than the agent's patience, or at all
     where nothing was answered; `troubles`: times a stage gave up; `gist`, `topics`: what a model made of it afterwards
-    (SUMMARIES)."""
+    (SUMMARIES); `variant`: which of the agent's it had; `fields`: what was collected, by name; `result`: what a model filled the
+    agent's schema with, `result_error`: why it could not; `brings`: what is to be made of it once it is over."""
 
     session: str
     seq: int
@@ -107,6 +111,11 @@ class Summary:
     worst: float | None
     gist: str = ""
     topics: tuple[str, ...] = ()
+    variant: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, Any] | None = None
+    result_error: str = ""
+    brings: tuple[Literal["result", "memory"], ...] = ()
 
     @property
     def wrong(self) -> bool:
@@ -152,6 +161,10 @@ class Summary:
             "events": self.seq,
             "summary": self.gist,
             "topics": list(self.topics),
+            "variant": self.variant,
+            "fields": dict(self.fields),
+            "result": None if self.result is None else dict(self.result),
+            "result_error": self.result_error,
         }
 
 
@@ -166,7 +179,8 @@ def _ms(seconds: float | None) -> float | None:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which rows. `since`: µs, when it began at the earliest; `slow`: seconds, its worst answer took as long at least;
-    `caller`: part of a participant's name; `text`: part of any name in it; `forks`: replays of others, or all but those."""
+    `caller`: part of a participant's name; `text`: part of any name in it; `forks`: replays of others, or all but those;
+    `variant`: of the agent, by its whole name."""
 
     state: Literal["open", "closed"] | None = None
     agent: str = ""
@@ -177,6 +191,7 @@ class Wanted:
     failed: bool | None = None
     text: str = ""
     forks: bool | None = None
+    variant: str = ""
 
     def finds(self, told: Summary, names: str = "") -> bool:
         """`names`: `names_of(told)`, from whoever keeps it for many to search."""
@@ -185,6 +200,8 @@ class Wanted:
         if told.started_at < self.since or not self.finds_slow(told.worst):
             return False
         if (self.agent and told.agent != self.agent) or (self.transport and told.transport != self.transport):
+            return False
+        if self.variant and told.variant != self.variant:
             return False
         if self.failed is not None and told.wrong != self.failed:
             return False
@@ -306,7 +323,18 @@ class Telling:
             last=self.answers[-1].total if self.answers else None,
             median=statistics.median(self._totals) if self._totals else None,
             worst=self._totals[-1] if self._totals else None,
+            variant=state.variant,
+            fields={name: one.value for name, one in state.fields.items()},
+            brings=_brings(self.session, state),
         )
+
+
+def _brings(session: str, state: SessionState) -> tuple[Literal["result", "memory"], ...]:
+    """Nothing of what only replays another: that was said already, and nobody was there."""
+    if is_fork(session):
+        return ()
+    result: tuple[Literal["result", "memory"], ...] = ("result",) if state.agent.result.schema else ()
+    return (*result, "memory") if state.agent.memory.on and caller_of(state) else result
 
 
 def answer_of(shape: Waterfall, how: How) -> Answer:

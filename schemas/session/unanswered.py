@@ -7,7 +7,9 @@ from schemas.clock import Micros
 from schemas.session.state import Sentence, Turn
 from schemas.session.waterfall import SINCE, Moments, Waterfall
 
-_OWED_NOTHING = frozenset({"noise", "empty", "backchannel", "replaced", "unaddressed", "taken_back"})
+_OWED_NOTHING = frozenset(
+    {"noise", "empty", "backchannel", "replaced", "unaddressed", "asleep", "cancelled", "machine", "taken_back"}
+)
 """Reasons for which a turn is dropped that needs no answer."""
 
 

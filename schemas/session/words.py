@@ -175,6 +175,9 @@ _WHY = {
     "fallback": "to apologize",
     "repeat": "to ask again",
     "filler": "to bridge the wait",
+    "tool": "a tool's result has come",
+    "idle": "nobody said anything",
+    "goodbye": "nobody is there any more",
 }
 _HOW = {
     "played": "was answered",
@@ -185,6 +188,7 @@ _HOW = {
 }
 _REASON = {
     "finished": "",
+    "silent": "silence was asked for",
     "barge_in": "the user spoke",
     "say": "something else had to be said",
     "noise": "noise",
@@ -194,6 +198,9 @@ _REASON = {
     "taken_back": "the user went on",
     "overload": "too much was waiting",
     "unaddressed": "somebody else was meant",
+    "asleep": "nobody said the wake phrase",
+    "cancelled": "taken back by the button",
+    "machine": "an answering machine said it",
     "lost": "its sound went with its gateway",
     "rewound": "the log lost its tail",
     "session": "the session ended",
@@ -239,7 +246,39 @@ def _dtmf(event: e.DtmfReceived, state: SessionState) -> Line:
 
 
 def _say(event: e.SayRequested, state: SessionState) -> Line:
-    return Line("API", f"asks the agent to say {_quoted(event.text)}", "at once" if event.interrupt else "")
+    how = ["at once"] if event.interrupt else []
+    how += [] if event.interruptible else ["to its end"]
+    how += ["then it hangs up"] if event.ends else []
+    who = "API" if event.clock is None else "gateway"
+    return Line(who, f"asks the agent to say {_quoted(event.text)}", ", ".join(how))
+
+
+def _woke(event: e.AgentWoke, state: SessionState) -> Line:
+    how = f"by {_quoted(event.phrase)}" if event.phrase else "by the button"
+    return Line("agent", f"listens to {_person(state, event.participant)} now", how, "agent")
+
+
+def _slept(event: e.AgentSlept, state: SessionState) -> Line:
+    who = _person(state, event.participant)
+    return Line(
+        "agent", f"waits for {who} to say the wake phrase", f"{event.after:.0f} s after its last answer", "agent"
+    )
+
+
+_BY = {
+    "words": "by its words",
+    "length": "by its length",
+    "tone": "by its tone",
+    "short": "a short greeting",
+    "silence": "nobody said anything",
+    "bound": "it could not be told in time",
+}
+_CALLEE = {"human": "a person", "machine": "an answering machine", "unknown": "nobody knows who"}
+
+
+def _callee(event: e.CalleeDetected, state: SessionState) -> Line:
+    text = f"{_CALLEE[event.callee]} has taken the call: {_BY[event.why]}"
+    return Line("gateway", text, f"after {event.after:.1f} s", "system")
 
 
 def _instructions(event: e.InstructionsChanged, state: SessionState) -> Line:
@@ -247,7 +286,32 @@ def _instructions(event: e.InstructionsChanged, state: SessionState) -> Line:
 
 
 def _end_requested(event: e.EndRequested, state: SessionState) -> Line:
+    if event.said:
+        return Line("LLM", "ends the call once all is said", event.reason)
     return Line("API", "asks for the session's end", event.reason)
+
+
+def _acts(event: e.ActionRequested, state: SessionState) -> Line:
+    given = ", ".join(f"{name}={value!r}" for name, value in event.arguments.items())
+    return Line("LLM", f"asks the gateway for {event.action}({given})", "", "stage")
+
+
+# ── what the session brings ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _field(event: e.FieldCollected, state: SessionState) -> Line:
+    sure = "" if event.confirmed else "not confirmed yet"
+    return Line("LLM", f"notes {event.name} = {_quoted(str(event.value))}", sure, "stage")
+
+
+def _memory(event: e.MemoryLoaded, state: SessionState) -> Line:
+    known = f"is known: {_quoted(event.text[:80])}" if event.text else "is not known yet"
+    return Line("gateway", f"the caller {known}")
+
+
+def _summarized(event: e.ContextSummarized, state: SessionState) -> Line:
+    text = f"a summary stands for the turns up to {event.through}: {_quoted(event.text[:80])}"
+    return Line("LLM", text, _times(event.took, 0.0), "stage")
 
 
 # ── the reply ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -258,7 +322,13 @@ def _reply(event: e.ReplySentence, state: SessionState) -> Line:
     return Line(who, f"sentence {event.index + 1}: {_quoted(event.text)}", _times(event.took, event.queued), "stage")
 
 
-_FINISHED = {"stop": "", "length": ", cut at max_tokens", "tool": ", then a tool", "cut": ", cut after a restart"}
+_FINISHED = {
+    "stop": "",
+    "length": ", cut at max_tokens",
+    "tool": ", then a tool",
+    "cut": ", cut after a restart",
+    "silent": ", nothing is to be said",
+}
 
 
 def _finished(event: e.ReplyFinished, state: SessionState) -> Line:
@@ -274,7 +344,7 @@ def _finished(event: e.ReplyFinished, state: SessionState) -> Line:
 
 def _called(event: e.ToolCalled, state: SessionState) -> Line:
     arguments = ", ".join(f"{name}={value!r}" for name, value in event.arguments.items())
-    return Line("LLM", f"calls {event.name}({arguments})", "", "stage")
+    return Line("tools" if event.pool else "LLM", f"calls {event.name}({arguments})", "", "stage")
 
 
 def _returned(event: e.ToolReturned, state: SessionState) -> Line:
@@ -335,13 +405,21 @@ _LINES: dict[type, Callable[[Any, SessionState], Line]] = {
     e.TurnEnded: _turn_ended,
     e.MessageReceived: _message,
     e.DtmfReceived: _dtmf,
+    e.AgentWoke: _woke,
+    e.AgentSlept: _slept,
+    e.CalleeDetected: _callee,
     e.SayRequested: _say,
     e.InstructionsChanged: _instructions,
     e.EndRequested: _end_requested,
+    e.ActionRequested: _acts,
     e.ReplySentence: _reply,
     e.ReplyFinished: _finished,
+    e.ActionRequested: _acts,
     e.ToolCalled: _called,
     e.ToolReturned: _returned,
+    e.FieldCollected: _field,
+    e.MemoryLoaded: _memory,
+    e.ContextSummarized: _summarized,
     e.ClipReady: _clip,
     e.PlaybackStarted: _plays,
     e.PlaybackPaused: _holds,

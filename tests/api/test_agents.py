@@ -324,3 +324,41 @@ async def test_a_wrong_draft_is_refused(client: httpx2.AsyncClient) -> None:
     """With each line that is wrong."""
     answer = await client.post("/v1/agents/drafts", json={"toml": WRONG})
     assert (answer.status_code, answer.json()["code"]) == (422, "agent")
+
+
+# ── folders ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_agent_that_is_a_folder_is_read_and_saved(client: httpx2.AsyncClient, folder: Path) -> None:
+    """Its agent.toml is edited, with the instructions beside it in its spec; that these and code are not edited here is told."""
+    (folder / "pizza").mkdir()
+    (folder / "pizza" / "agent.toml").write_text(GOOD)
+    (folder / "pizza" / "instructions.md").write_text("You sell pizza.")
+    (folder / "pizza" / "agent.py").write_text("def x(:")
+    rows = {row["name"]: row for row in (await client.get("/v1/agents")).json()["agents"]}
+    assert (rows["pizza"]["file"], rows["pizza"]["problem"]) == ("pizza/agent.toml", "")
+    read = (await client.get("/v1/agents/pizza")).json()
+    assert read["spec"]["instructions"] == "You sell pizza."
+    assert read["note"].endswith("lie instructions.md, agent.py: they are edited there, not here.")
+    saved = await save(client, "pizza", 'greeting = "Ciao."\n', read["etag"])
+    assert (saved.status_code, saved.json()["spec"]["instructions"]) == (200, "You sell pizza.")
+    assert (folder / "pizza" / "agent.toml").read_text() == 'greeting = "Ciao."\n'
+    assert files(folder / "pizza") == {"agent.toml", "instructions.md", "agent.py"}
+
+
+async def test_what_would_be_wrong_beside_other_files_is_not_saved(client: httpx2.AsyncClient, folder: Path) -> None:
+    """Instructions twice, or a value that can't be: told as at a gateway's start, and the file stays as it was."""
+    (folder / "pizza").mkdir()
+    (folder / "pizza" / "agent.toml").write_text(GOOD)
+    (folder / "pizza" / "instructions.md").write_text("You sell pizza.")
+    etag = (await client.get("/v1/agents/pizza")).json()["etag"]
+    for toml, told in (
+        ('instructions = "x"', "instructions.md says them, too"),
+        ('greeting = "{{x}}"', "no such value"),
+    ):
+        answer = await save(client, "pizza", toml, etag)
+        assert answer.status_code == 422
+        assert told in answer.text
+    assert (folder / "pizza" / "agent.toml").read_text() == GOOD
+    (folder / "pizza" / "agent.toml").write_text('instructions = "x"')
+    assert "keep one of the two" in (await client.get("/v1/agents/pizza")).json()["problem"]

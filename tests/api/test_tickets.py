@@ -27,18 +27,24 @@ async def test_without_a_secret_no_token_is_needed(client: httpx2.AsyncClient, h
 
 @pytest.mark.parametrize("settings", [Settings(_env_file=None, gateway_token_secret=SECRET, api_agents="shop, help")])
 async def test_a_ticket_lets_in_whom_it_names(client: httpx2.AsyncClient, house: House) -> None:
-    """A token of the gateways' secret: for this agent, participant and room, no operator's. Who names no agent gets the first of
+    """A token of the gateways' secret: for this agent, participant and room, no operator's; a caller's key does not vouch for
+    the participant, an operator's does. Who names no agent gets the first of
     the allow-list, and no other by asking the gateway for it."""
     await house.bus.advertise(HERE, 60)
     key, shown = new_key("ann", "caller", await house.bus.now())
+    own, told = new_key("server", "operator", await house.bus.now())
+    await house.bus.add_key(own)
     await house.bus.add_key(key)
 
     async def ask(**body: str) -> httpx2.Response:
         return await client.post("/v1/ws/ticket", json=body, headers={"Authorization": f"Bearer {shown}"})
 
     asked = (await ask(agent="help", participant="ann", room="lobby")).json()
-    assert verify(SECRET, asked["token"]) == Grant(room="lobby", participant="ann", agent="help")
+    assert verify(SECRET, asked["token"]) == Grant(room="lobby", participant="ann", agent="help", unvouched=True)
     assert verify(SECRET, (await ask()).json()["token"]) == Grant(agent="shop")
+    headers = {"Authorization": f"Bearer {told}"}
+    vouched = (await client.post("/v1/ws/ticket", json={"participant": "ann"}, headers=headers)).json()
+    assert verify(SECRET, vouched["token"]).caller == "ann"
     refused = await ask(agent="secret")
     assert (refused.status_code, refused.json()["code"]) == (403, "agent")
     assert (await client.post("/v1/ws/ticket")).status_code == 401

@@ -28,6 +28,7 @@ from schemas.client import (
     StateMessage,
     TalkMessage,
     ToClient,
+    ToolMessage,
     TranscriptMessage,
     TurnMessage,
     TypedMessage,
@@ -81,6 +82,11 @@ RECORDED: list[tuple[ToClient, str]] = [
         '{"type":"turn","turn":2,"how":"interrupted","reason":"barge_in","why":"","heard":""}',
     ),
     (
+        ToolMessage(turn=2, call="2.0.0", name="book", arguments={"guests": 4}, returned=True, result="table 7"),
+        '{"type":"tool","turn":2,"call":"2.0.0","name":"book","arguments":{"guests":4},"returned":true,'
+        '"result":"table 7","error":""}',
+    ),
+    (
         ErrorMessage(code="stt_bad_status", message="STT_BASE_URL answered 500", fatal=False),
         '{"type":"error","code":"stt_bad_status","message":"STT_BASE_URL answered 500","fatal":false}',
     ),
@@ -115,7 +121,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         for fields in ({}, {"text": " \n"}, {"text": ""}, {"text": "x" * 4001}, {"text": 5}, {"text": None})
     ),
     *(
-        ({"type": "talk"} | fields, "`talk` needs `pressed`: true or false")
+        ({"type": "talk"} | fields, "`talk` needs `pressed`: true or false; `cancel: true` only with `pressed: false`")
         for fields in ({}, {"pressed": "yes"}, {"pressed": 1}, {"pressed": None})
     ),
     *(
@@ -217,8 +223,9 @@ def test_the_schema_is_fit_for_types() -> None:
         name: set(one["properties"]) - set(one["required"]) for name, one in found.items() if "properties" in one
     }
     assert {name: fields for name, fields in optional.items() if fields} == {
-        "ReadyMessage": {"warnings"},
+        "ReadyMessage": {"warnings", "talk"},
+        "TalkMessage": {"cancel"},
         "WordsMessage": {"visemes"},
         "MetricsMessage": {"end_of_turn", "stt", "llm", "tts", "first_sound"},
-        "StartMessage": {"rate", "agent", "participant", "name", "room", "metadata", "session", "ticket"},
+        "StartMessage": {"rate", "sound", "agent", "participant", "name", "room", "metadata", "session", "ticket"},
     }  # fmt: skip

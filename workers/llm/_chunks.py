@@ -3,11 +3,14 @@
 Whatever can be missing, null or of another shape is: what is understood is used, the rest ignored.
 """
 
+import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from schemas.events import Usage
+from workers.llm._calls import CallPiece
 
 __all__ = ["Chunk", "Finish", "chunk"]
 
@@ -24,12 +27,14 @@ _THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details", "thinking", 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """`text`: to be said; `thought`: it holds reasoning, which nobody is told; `called`: a tool; `error`: what the endpoint
-    complains of, as it stands; `understood`: it looks like a chunk at all; `whole`: it holds a message, not a piece of one."""
+    """`text`: to be said; `thought`: it holds reasoning, which nobody is told; `called`: a tool, in `calls` as far as they can
+    be made out; `error`: what the endpoint complains of, as it stands; `understood`: it looks like a chunk at all; `whole`: it
+    holds a message, not a piece of one."""
 
     text: str = ""
     thought: bool = False
     called: bool = False
+    calls: tuple[CallPiece, ...] = ()
     finish: Finish | None = None
     usage: Usage | None = None
     error: Any = None
@@ -60,10 +65,29 @@ def chunk(value: Any) -> Chunk:
         text="" if thinks else text,
         thought=thinks or any(delta.get(name) for name in _THOUGHTS) or _thinks(delta.get("content")),
         called=bool(delta.get("tool_calls") or delta.get("function_call")),
+        calls=_call_pieces(delta),
         finish=_finish(choice.get("finish_reason")),
         usage=usage,
         whole=not choice.get("delta") and "message" in choice,
     )
+
+
+def _call_pieces(delta: Mapping[str, Any]) -> tuple[CallPiece, ...]:
+    """Of `tool_calls`, or of the older `function_call`."""
+    given = delta.get("tool_calls")
+    listed = given if isinstance(given, list) else [given] if isinstance(given, dict) else []
+    old = delta.get("function_call")
+    listed = listed or ([{"function": old}] if isinstance(old, dict) else [])
+    pieces = []
+    for place, one in enumerate(listed):
+        function = one.get("function") if isinstance(one, dict) else None
+        if not isinstance(function, dict):
+            continue
+        index, name, arguments = one.get("index"), function.get("name"), function.get("arguments")
+        text = arguments if isinstance(arguments, str) else "" if arguments is None else json.dumps(arguments)
+        number = index if isinstance(index, int) else place
+        pieces.append(CallPiece(number, name if isinstance(name, str) else "", text, str(one.get("id") or "")))
+    return tuple(pieces)
 
 
 def _is_thought(delta: Any) -> bool:

@@ -50,12 +50,17 @@ _SPOKEN = frozenset({"final", "response", "answer", "commentary"})
 _US = frozenset({"assistant", "model"})
 
 # A call that is all of the reply, without any mark: `{"name": "search", "parameters": {…}}`, in a fence or a list or bare
-_BARE = re.compile(r'\s*(?:```(?:json)?\s*)?(?:\[\s*)?\{\s*"(?:name|type|function|tool|tool_name|tool_call_id)"\s*:')
+_BARE = re.compile(
+    r"""\s*(?:```(?:json)?\s*)?(?:\[\s*)?\{{1,2}\s*
+        "(?:name|type|function|tool|tool_name|tool_call_id|tool_calls)"\s*:""",
+    re.VERBOSE,
+)
 _BARE_SO_FAR = re.compile(
-    r"""\s*(?:`{1,2}|```[a-z_]{0,9}|(?:```(?:json)?\s*)?(?:\[\s*)?(?:\{\s*(?:"[a-z_]{0,12}(?:"\s*)?)?)?)\Z"""
+    r"""\s*(?:`{1,2}|```[a-z_]{0,9}|(?:```(?:json)?\s*)?(?:\[\s*)?(?:\{{1,2}\s*(?:"[a-z_]{0,12}(?:"\s*)?)?)?)\Z"""
 )
 _CODE_CALL = re.compile(r"\s*```tool_(?:code|call)s?\b")
 _ARGUMENTS = re.compile(r'"(?:parameters|arguments|args|input|tool_input|function)"\s*:')
+_MOST_WRITTEN = 64_000
 _BARE_WITHIN = 400
 """Characters within which a bare call says its arguments; else it is a reply that looks odd."""
 
@@ -82,6 +87,8 @@ class Hidden:
         self._within = ""
         self._held = held
         self._begun = self._struck = self._over = False
+        self.written = ""
+        """What it wrote as tool calls, as far as that is bounded."""
         self.unopened = False
         """Its reasoning ended without having begun."""
 
@@ -100,7 +107,10 @@ class Hidden:
             before, self._buffer = self._buffer[: mark.start()], self._buffer[mark.end() :]
             thought = thought or bool(self._within)
             out += "" if self._within else before
+            self._keep(before)
             kind, closes = _kind(mark)
+            if mark["function"]:
+                self._keep(mark.group(), always=True)
             if mark["channel"] and not kind and (out.strip() or self._begun):
                 out += "\n"  # what was said in another channel is another sentence
             called = called or (kind in _CALLS and not closes)
@@ -127,9 +137,14 @@ class Hidden:
         end = len(self._buffer) if final else _safe(self._buffer)
         rest, self._buffer = self._buffer[:end], self._buffer[end:]
         thought = thought or bool(self._within and rest)
+        self._keep(rest)
         shown = out if self._within else out + rest
         self._begun = self._begun or bool(shown.strip())
         return Shown(re.sub(_HEADER + r"[^<>\n]*\Z", "", shown) if final else shown, forget, thought, called)
+
+    def _keep(self, text: str, *, always: bool = False) -> None:
+        if (always or self._within in _CALLS) and len(self.written) < _MOST_WRITTEN:
+            self.written += text
 
     def _bare(self, final: bool) -> bool | None:
         """Whether what begins is nothing but a call; None: it can't be told yet."""

@@ -1,35 +1,36 @@
 """One reply under way: what streams in becomes sentences in the log, each said once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from schemas.bus import Outcome
 from schemas.config.agent import AgentSpec
 from schemas.errors import ProviderError
-from schemas.events import Event, ReplyFinished, ReplySentence, Usage
+from schemas.events import Event, FinishReason, ReplyFinished, ReplySentence, ToolWanted, Usage
 from schemas.jobs import LlmJob, TtsJob
 from schemas.text.clean import well_formed
 from schemas.text.sentences import Piece, SentenceSplitter, ends_sentence
+from schemas.text.tokens import tokens
 from workers._stage import Work
 from workers.llm._resume import Diverged, Overlap, Repeat
 from workers.llm._stream import Leavable
-from workers.providers import ChatRequest, Delta, Llm
+from workers.providers import CalledTool, ChatRequest, Delta, Llm
 
 __all__ = ["AnswerEnd", "ReplyUnderWay"]
 
 _ENDLESS = 4
 """Times max_tokens, beyond which a stream is cut: its endpoint counts no tokens."""
-_LETTERS_A_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerEnd:
-    """How an answer ended. `rest`: what is left to say; `thought`: there was reasoning; `tools`: it had been given some."""
+    """How an answer ended. `rest`: what is left to say; `thought`: there was reasoning; `calls`: the tools it wants called."""
 
     finish: Literal["stop", "length", "tool", "filter"] = "stop"
     rest: tuple[str, ...] = ()
     thought: bool = False
-    tools: bool = False
+    calls: tuple[CalledTool, ...] = ()
 
 
 @dataclass
@@ -45,6 +46,8 @@ class ReplyUnderWay:
     before: int = 0
     time_to_first_token: float | None = None
     usage: Usage = field(default_factory=Usage)
+    written: Callable[[Sequence[Event]], None] = lambda events: None
+    """Told each event of this reply that stands in the log."""
 
     def __post_init__(self) -> None:
         self.model = self.agent.llm.model or self.model
@@ -56,6 +59,7 @@ class ReplyUnderWay:
         sentences = _NewSentences(self.said, again=again, begun=bool(self.said) and not again)
         finish: Literal["stop", "length", "tool", "filter"] = "stop"
         thought = False
+        calls: tuple[CalledTool, ...] = ()
         most = _ENDLESS * request.max_tokens
         try:
             async with Leavable(provider.stream(request), self.work.cancelled) as deltas:
@@ -67,6 +71,7 @@ class ReplyUnderWay:
                         await self._step(text)
                     self.usage = delta.usage or self.usage
                     finish = delta.finish or finish
+                    calls = delta.calls or calls
                     if sentences.tokens > most:
                         finish = "length"
                         break
@@ -76,7 +81,7 @@ class ReplyUnderWay:
             raise
         if self.work.cancelled.is_set():
             return AnswerEnd()
-        return AnswerEnd(finish, tuple(self._rest(sentences, finish)), thought, bool(request.tools))
+        return AnswerEnd(finish, tuple(self._rest(sentences, finish)), thought, calls)
 
     def _rest(self, sentences: "_NewSentences", finish: str) -> list[str]:
         if finish == "filter":
@@ -92,22 +97,32 @@ class ReplyUnderWay:
 
     async def _step(self, text: str) -> None:
         if not self.work.cancelled.is_set():
-            sentence, job = self._sentence(text)
-            await self.work.step([sentence], [job])
+            sentence, jobs = self._sentence(text)
+            if await self.work.step([sentence], jobs) in (Outcome.OK, Outcome.DUP):
+                self.written([sentence])
 
-    def _sentence(self, text: str) -> tuple[ReplySentence, TtsJob]:
+    def another_round(self) -> None:
+        """What comes now is said after a tool."""
+        self.before += len(self.said)
+        self.said = []
+
+    def _sentence(self, text: str) -> tuple[ReplySentence, list[TtsJob]]:
+        """With the job that speaks it, where it is to be spoken."""
         index, job = self.before + len(self.said), self.job
         text = well_formed(text)
         self.said.append(text)
         sentence = ReplySentence(index=index, text=text, took=self.work.elapsed(), queued=self.work.queued)
-        return sentence, TtsJob.sentence(self.agent, job.session, job.turn, job.generation, index, text, job.trace)
+        if not self.agent.sound:
+            return sentence, []
+        return sentence, [TtsJob.sentence(self.agent, job.session, job.turn, job.generation, index, text, job.trace)]
 
-    async def finish(self, reason: Literal["stop", "length", "tool", "cut"], rest: Sequence[str] = ()) -> None:
-        """The last commit: what is left to say, and that this was all."""
+    async def finish(self, reason: FinishReason, rest: Sequence[str] = (), calls: Sequence[ToolWanted] = ()) -> None:
+        """The last commit: what is left to say, and that this was all; `calls`: what is to be called then."""
         spoken = [self._sentence(text) for text in rest]
         finished = ReplyFinished(
             sentences=self.before + len(self.said),
             reason=reason,
+            calls=list(calls),
             usage=self.usage,
             time_to_first_token=self.time_to_first_token,
             took=self.work.elapsed(),
@@ -115,7 +130,7 @@ class ReplyUnderWay:
             model=self.model,
         )
         events: list[Event] = [*(sentence for sentence, _ in spoken), finished]
-        await self.work.finish(events, [job for _, job in spoken])
+        await self.work.finish(events, [job for _, jobs in spoken for job in jobs])
 
 
 class _NewSentences:
@@ -137,7 +152,7 @@ class _NewSentences:
         """Diverged: asked for again, it is another reply."""
         if delta.forget:
             self._begin()
-        self.tokens += sum(1 / _LETTERS_A_TOKEN if character < "\u0250" else 1 for character in delta.text)
+        self.tokens += tokens(delta.text)
         return self._new(self._splitter.feed(self._overlap.feed(delta.text)))
 
     def flush(self) -> list[str]:

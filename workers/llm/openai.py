@@ -18,11 +18,12 @@ from workers._answers import json_value, opened
 from workers._http import TROUBLE, Base, explained
 from workers._refusals import Endpoint, error_event
 from workers.llm import _learning
+from workers.llm._calls import Pieces, written
 from workers.llm._chunks import Chunk, Finish, chunk
 from workers.llm._reasoning import Hidden, Shown
 from workers.llm._request import Habits, body_of, headers_of
 from workers.llm._sse import EventStream, NotAStream
-from workers.providers import ChatRequest, Delta, Llm
+from workers.providers import CalledTool, ChatRequest, Delta, Llm
 
 log = logging.getLogger("antiphon.llm")
 
@@ -92,7 +93,7 @@ class OpenAiLlm(Llm):
         last = text.flush()
         if last.text or last.forget:
             yield last
-        yield Delta(finish="tool" if text.called else finish, usage=usage)
+        yield Delta(finish="tool" if text.called else finish, usage=usage, calls=text.calls() if text.called else ())
 
     async def aclose(self) -> None:
         await self._client.close()
@@ -243,6 +244,7 @@ class _ShownText:
     def __init__(self, hidden: Hidden):
         self.called = False
         self._hidden = hidden
+        self._pieces = Pieces()
         self._half = ""
 
     def feed(self, each: Chunk) -> Delta:
@@ -256,8 +258,13 @@ class _ShownText:
         self.called = self.called or rest.called
         return Delta(rest.text if rest.forget else left.text + rest.text, forget=left.forget or rest.forget)
 
+    def calls(self) -> tuple[CalledTool, ...]:
+        """As the endpoint gave them; else what the model wrote."""
+        return self._pieces.calls() or written(self._hidden.written)
+
     def _delta(self, shown: Shown, each: Chunk) -> Delta:
         self.called = self.called or each.called or shown.called or each.finish == "tool"
+        self._pieces.add(each.calls)
         return Delta(shown.text, thought=shown.thought or each.thought, forget=shown.forget)
 
 

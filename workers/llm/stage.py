@@ -3,29 +3,37 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from schemas.bus import Seen
+from schemas.config import values
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
 from schemas.events import Stage
 from schemas.jobs import LlmJob
+from schemas.process.tasks import Tasks
 from schemas.session import chat
 from schemas.session.cache import Folds
 from schemas.session.fold import SessionState
 from workers import registry
 from workers._stage import Work
+from workers.llm._context import Context
 from workers.llm._fitting import shorter, size, trimmed, without_tools
 from workers.llm._reply import AnswerEnd, ReplyUnderWay
 from workers.llm._resume import Diverged
+from workers.llm._rounds import Rounds, wanted
 from workers.providers import ChatRequest, Llm
 from workers.registry import Opened
+from workers.tools import Toolboxes
 
 log = logging.getLogger("antiphon.llm")
 
 _SLOTS = 16
 _ROOM = 4
 """Times max_tokens that are asked for after a reasoning that used them up."""
+_MISSED = 1_000
+"""Missing values that are told of."""
 _PERHAPS = 1_000
 """Characters of a refused chat, from which its length may be why, whatever the endpoint says."""
 
@@ -39,9 +47,15 @@ class LlmStage:
     def __init__(self, provider: Llm, settings: Settings):
         self.slots = settings.worker_slots or _SLOTS
         self._providers = Opened(provider, settings.llm_provider, lambda name: registry.provider("llm", name, settings))
+        self._context = Context(settings)
         self._folds: Folds | None = None
         self._silent: WeakKeyDictionary[Work, bool] = WeakKeyDictionary()
         """Jobs answered with nothing so far, and whether reasoning took all there was."""
+        self._missed: set[tuple[str, str]] = set()
+        """Values that were told to be missing, by agent."""
+        self._boxes = Toolboxes(settings)
+        self._afterwards = Tasks()
+        """Tools that work on, though their reply is void."""
         self._fits: dict[str, int] = {}
         """Characters of chat that fitted where more did not, by model."""
 
@@ -49,9 +63,13 @@ class LlmStage:
         await self._providers.own.warm_up()
 
     async def aclose(self) -> None:
+        await self._context.aclose()
+        await self._afterwards.aclose()
+        await self._boxes.aclose()
         await self._providers.aclose()
 
     async def run(self, works: Sequence[Work]) -> None:
+        self._context.begins()
         for work in works:
             await self._answer(work)
 
@@ -65,27 +83,52 @@ class LlmStage:
         provider = self._providers.named(work.provider)
         said = [sentence.text for sentence in chat.said(state, job.turn, job.generation)]
         reply = ReplyUnderWay(work, job, state.agent, provider.model, said, _sentences(state, job) - len(said))
-        try:
-            end = await self._ask(reply, provider, self._request(work, state, provider, reply))
-        except Diverged:
-            await reply.finish("cut")
-            return
-        if work.cancelled.is_set():
-            return
-        if end.rest or reply.said or (end.finish == "tool" and end.tools):
-            await reply.finish("cut" if end.finish == "filter" else end.finish, end.rest)
-            return
-        raise self._said_nothing(work, reply, end)
+        box = await self._boxes.of(state.agent)
+
+        async def latest() -> SessionState:
+            assert self._folds is not None
+            return await self._folds.folded(job.session)
+
+        rounds = Rounds(work, job, state, box, reply, self._afterwards, latest)
+        comes = await rounds.take_up() if job.committed else "ask"
+        while comes == "ask" and not work.cancelled.is_set():
+            if rounds.state is not state:
+                reply.said = [sentence.text for sentence in chat.said(rounds.state, job.turn, job.generation)]
+                reply.before = _sentences(rounds.state, job) - len(reply.said)
+            tools = box.definitions() if rounds.left else []
+            try:
+                end = await self._ask(reply, provider, self._request(work, rounds.state, provider, reply, tools))
+            except Diverged:
+                await reply.finish("cut")
+                return
+            if work.cancelled.is_set():
+                return
+            if end.finish != "tool":
+                await self._end(work, reply, end)
+                self._context.consider(work.bus, job.session, rounds.state, provider)
+                return
+            if not job.committed:
+                await reply.finish("tool", end.rest, wanted(end.calls))
+                return
+            await reply.say(end.rest)
+            comes = await rounds.run(end.calls)
+        if comes in ("pool", "stop", "silent") and not work.cancelled.is_set():
+            await reply.finish("tool" if comes == "pool" else "silent" if comes == "silent" else "stop")
+
+    async def _end(self, work: Work, reply: ReplyUnderWay, end: AnswerEnd) -> None:
+        if not (end.rest or reply.said or reply.before):
+            raise self._said_nothing(work, reply, end)
+        await reply.finish("cut" if end.finish == "filter" else end.finish, end.rest)
 
     async def _ask(self, reply: ReplyUnderWay, provider: Llm, request: ChatRequest) -> AnswerEnd:
         """The reply's end, whatever it takes: an older turn less, or a word that there are no tools."""
         end = await self._fitting(reply, provider, request, again=not provider.prefills)
-        if end.finish != "tool" or request.tools or reply.work.cancelled.is_set():
+        if end.finish != "tool" or (request.tools and end.calls) or reply.work.cancelled.is_set():
             return end
         await reply.say(end.rest)
         before = len(reply.said)
-        log.info("%s called a tool, and the agent has none: asked again without", reply.model)
-        second = replace(request, messages=without_tools(request.messages, reply.said), prefill="")
+        log.info("%s called a tool that there is not, or can't be made out: asked again without", reply.model)
+        second = replace(request, messages=without_tools(request.messages, reply.said), prefill="", tools=[])
         end = await self._fitting(reply, provider, second, again=False)
         if end.finish != "tool":
             return end
@@ -128,20 +171,34 @@ class LlmStage:
                 )  # only what was seen to fit: it may have been refused for what it says
             return end
 
-    def _request(self, work: Work, state: SessionState, provider: Llm, reply: ReplyUnderWay) -> ChatRequest:
+    def _request(
+        self, work: Work, state: SessionState, provider: Llm, reply: ReplyUnderWay, tools: list[dict[str, Any]]
+    ) -> ChatRequest:
         job, spec = reply.job, state.agent.llm
         silent = self._silent.get(work)
         again = silent is not None and not reply.said  # the same seed would be silent again
+        self._tell_missing(state, job)
         return ChatRequest(
-            messages=chat.messages(state, job.turn, job.generation),
+            messages=chat.messages(state, job.turn, job.generation, session=job.session),
             model=spec.model,
             temperature=spec.temperature,
             max_tokens=spec.max_tokens * (_ROOM if again and silent else 1),
             seed=spec.seed + 1 if again and spec.seed is not None else spec.seed,
             prefill=" ".join(reply.said) if provider.prefills else "",
+            tools=tools,
             options=spec.options,
             session=job.session,
         )
+
+    def _tell_missing(self, state: SessionState, job: LlmJob) -> None:
+        """Values the instructions name and this call has not: once a process, however many calls have none."""
+        for name in values.missing(state.instructions, chat.values_of(state, job.turn, job.session)):
+            if (key := (state.agent.name, name)) not in self._missed and len(self._missed) < _MISSED:
+                self._missed.add(key)
+                log.warning(
+                    "agent %s: no {{%s}} in this call: the LLM is told %r; write {{%s | something}} for another word",
+                    state.agent.name, name, values.UNKNOWN, name, extra={"session": job.session},
+                )  # fmt: skip
 
     def _said_nothing(self, work: Work, reply: ReplyUnderWay, end: AnswerEnd) -> Exception:
         if end.finish == "filter":

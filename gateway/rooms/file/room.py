@@ -110,6 +110,9 @@ class FileRoom(Room):
     def push(self, pcm: Pcm) -> None:
         self._queue.push(pcm)
 
+    def hum(self, pcm: Pcm) -> None:
+        self._queue.push(pcm, voice=False)
+
     def queued(self) -> float:
         return self._queue.samples / RATE
 
@@ -141,7 +144,7 @@ class FileRoom(Room):
         agent = self._queue.take(_OUT)
         if self._out is not None:
             self._out.write(self._left.resample_chunk(said), agent)
-        if self._queue.samples:
+        if self._queue.voice:
             self._quiet_since = self._heard
         return said
 

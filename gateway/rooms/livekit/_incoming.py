@@ -92,6 +92,10 @@ class Incoming:
         if sender and dtmf.digit and len(dtmf.digit) == 1 and dtmf.digit in KEYS and self._allows(sender, "keys"):
             self._room.put(Digits(sender, dtmf.digit))
 
+    def presses(self, sender: str) -> bool:
+        """Whether `sender` may begin one more turn by the button."""
+        return self._allows(sender, "keys")
+
     def _obey(self, answer: Answer, sender: str) -> None:
         for item in answer.inputs:
             if not isinstance(item, Typed | Digits) or self._allows(

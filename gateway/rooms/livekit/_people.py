@@ -13,6 +13,8 @@ _NOT_HUMAN = (
 )
 _OF_CALLS = "sip."
 """Attributes LiveKit's SIP bridge sets: caller, number called, trunk, call id. They belong in the log."""
+OUTBOUND = "antiphon.direction"
+"""Ours, of a phone that we called: `outbound` (api/livekit/telephony.py)."""
 _NOBODY_THERE = ("dialing", "ringing", "automation", "hangup")
 """What `sip.callStatus` is before somebody has answered and the bridge has keyed its digits, and after they hung up."""
 _LONGEST = 1000
@@ -46,5 +48,5 @@ def of_interest(attributes: Mapping[str, str], metadata: str, allowed: Sequence[
     return {
         name: value[:_LONGEST]
         for name, value in everything.items()
-        if name in allowed or (phone and name.startswith(_OF_CALLS))
+        if name in allowed or (phone and (name.startswith(_OF_CALLS) or name == OUTBOUND))
     }

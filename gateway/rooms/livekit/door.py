@@ -27,7 +27,7 @@ from gateway.rooms.livekit.room import LiveKitRoom, join
 from gateway.sessions.reception import Reception, Refused
 from gateway.sessions.session import Session
 from gateway.transport import RoomOver
-from schemas.access.livekit import Access, agent_named
+from schemas.access.livekit import Access, agent_named, call_metadata
 from schemas.access.livekit_errors import LiveKitError, explain
 from schemas.bus import SessionInfo
 from schemas.config.agent import AgentSpec
@@ -55,7 +55,7 @@ _NOT_FAILED = ("hang_up", "client_gone", "end_requested", "limit", "room_closed"
 @dataclass(frozen=True, slots=True)
 class Seat:
     """What a session needs to know of its room. `session`: its name in the log; `identity`: of the agent in the room; `draft`:
-    the agent is yet to be looked up by this name."""
+    the agent is yet to be looked up by this name; `metadata`: the dispatch's."""
 
     room: str
     room_sid: str
@@ -63,6 +63,7 @@ class Seat:
     identity: str
     agent: AgentSpec
     draft: str = ""
+    metadata: str = ""
 
 
 @dataclass(slots=True)
@@ -153,7 +154,7 @@ class Dispatch:
         except AgentSpecError as error:
             log.warning("job %s in room %s is left to others: %s", job.id, job.room.name, error)
             return pb.AvailabilityResponse(job_id=job.id, available=False)
-        seat = Seat(job.room.name, job.room.sid, name, new_identity(), agent, draft)
+        seat = Seat(job.room.name, job.room.sid, name, new_identity(), agent, draft, job.metadata)
         timer = asyncio.get_running_loop().call_later(_RESERVED, self._give_back, job.id)
         self._promised[job.id] = _Promise(seat, timer)
         return pb.AvailabilityResponse(
@@ -238,7 +239,12 @@ class Dispatch:
         }
         try:
             session = await self._reception.open(
-                seat.session, room, seat.agent, inputs={FACTS: facts}, draft=bool(seat.draft)
+                seat.session,
+                room,
+                seat.agent,
+                inputs={FACTS: facts},
+                draft=bool(seat.draft),
+                metadata=call_metadata(seat.metadata, seat.agent.prompt_metadata),
             )
         except BaseException:
             job = ""  # whoever called reports it
@@ -334,7 +340,7 @@ class Dispatch:
             log.warning("room %s is left alone: %s", lonely.room, error)
             return
         log.info("room %s has people and no agent: joining", lonely.room)
-        seat = Seat(lonely.room, lonely.room_sid, lonely.session, new_identity(), agent, draft)
+        seat = Seat(lonely.room, lonely.room_sid, lonely.session, new_identity(), agent, draft, lonely.metadata)
         self._enter(seat, self._access.url, self._renew(seat)())
 
     async def rejoin(

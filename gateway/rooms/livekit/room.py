@@ -18,6 +18,7 @@ from livekit.rtc.participant import PublishTrackError
 from gateway.inputs import Attached, Detached, Digits, HungUp, Left, RoomInput, Typed
 from gateway.room import Room, ToRoom
 from gateway.rooms.livekit import _people
+from gateway.rooms.livekit._button import Button
 from gateway.rooms.livekit._connection import RoomConnection, connect
 from gateway.rooms.livekit._ears import Ears
 from gateway.rooms.livekit._incoming import Incoming
@@ -132,6 +133,8 @@ class LiveKitRoom(Room):
         self._conventions = conventions_of(agent, self._rtvi)
         agent_session = next((one for one in self._conventions if isinstance(one, AgentSession)), None)
         self._incoming = Incoming(self, clock, agent, self._rtvi, agent_session, self._ears, self._outgoing)
+        by_button = agent.turn_taking.mode == "push_to_talk"
+        self._button = Button(self.put, self._incoming.presses) if by_button else None
         self._state = "initializing"
         self._attached = self._waits_for_phone = False
         self._wait_until: float | None = None  # for somebody to subscribe to the voice
@@ -167,6 +170,8 @@ class LiveKitRoom(Room):
         self.name = self.name or room.name
         self._scene.identity = room.local_participant.identity
         self._outgoing.renew(room.local_participant, self.name)
+        if self._button is not None:
+            self._button.register(room.local_participant)
         self._tell(StateChanged(self._state))
         for participant in list(room.remote_participants.values()):
             self.participant_connected(participant)
@@ -244,6 +249,8 @@ class LiveKitRoom(Room):
         self._closed = True
         self._voice.clear()
         self._ears.close()
+        if self._button is not None:
+            self._button.close()
         try:
             if reason not in ("lost", "going_away", "moved"):
                 await self._outgoing.flush(_GOODBYE)

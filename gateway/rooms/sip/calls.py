@@ -30,6 +30,7 @@ from schemas.config.agent import AgentSpec
 from schemas.errors import AgentSpecError, AntiphonError
 from schemas.process.numbers import numbers_shortened, shortened
 from schemas.process.tasks import Tasks
+from schemas.session import callers
 from schemas.text.clean import one_line
 
 log = logging.getLogger("antiphon.gateway.sip")
@@ -86,6 +87,8 @@ class Calls:
         self.full: Callable[[Trunk], str] = lambda _: ""
         """Why a trunk has no place for one more call, "" when it has."""
         self._answering = Tasks(_failed)
+        self.hand_on: Callable[[Call, str], str] = lambda call, to: "this call can't be handed on"
+        """Begins a transfer; answers why not."""
 
     def busy(self, trunk: Trunk | None) -> int:
         """How many calls a trunk has, or all of them together; without those nobody has acknowledged."""
@@ -193,7 +196,12 @@ class Calls:
             self._house.clock, f"{trunk.name}/{call.guest.called}"[:120], party, call.line, EchoGate(agent.phone.echo_gate),
             lambda reason: self._ended(call, reason), timeout=trunk.rtp_timeout, tells_keys=agent.phone.tell_keys,
         )  # fmt: skip
-        call.session = await self._reception.open(new_session("sip"), call.room, agent)
+        call.room.hand_on = lambda to: self.hand_on(call, to)
+        says_so_itself = trunk.users and party.attributes["sip.direction"] == "inbound"
+        caller = "" if says_so_itself else callers.phone(party.number)
+        call.session = await self._reception.open(
+            new_session("sip"), call.room, agent, metadata=call.guest.metadata, caller=caller
+        )
         call.line.session = call.session.name
         log.info(
             "%s call, %s → %s by %s", party.attributes["sip.direction"], shortened(party.number),

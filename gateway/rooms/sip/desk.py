@@ -11,7 +11,7 @@ from gateway.rooms.sip.dialing import NotDialled
 from gateway.rooms.sip.door import Phones
 from gateway.rooms.sip.places import is_address, is_number
 from gateway.rooms.sip.transfer import NotMoved, transfer
-from schemas.client import KEYS
+from schemas.client import KEYS, Metadata
 
 LetIn = Callable[[web.Request], None]
 """Raises web.HTTPForbidden or web.HTTPUnauthorized for who is no operator."""
@@ -39,6 +39,7 @@ class Dial(BaseModel):
     trunk: str = Field("", max_length=60)
     digits: str = Field("", max_length=64, pattern=rf"^[{KEYS}abcdwW]*$")
     wait: float = Field(60.0, gt=0, le=300)
+    metadata: Metadata = {}
 
 
 class Transfer(BaseModel):
@@ -87,7 +88,9 @@ class Desk:
 
     async def _dial(self, phones: Phones, request: web.Request) -> dict[str, Any]:
         asked = Dial.model_validate_json(await request.read())
-        session = await phones.dial(asked.to, asked.agent, trunk=asked.trunk, digits=asked.digits, wait=asked.wait)
+        session = await phones.dial(
+            asked.to, asked.agent, trunk=asked.trunk, digits=asked.digits, wait=asked.wait, metadata=asked.metadata
+        )
         return {"session": session, "status": 200}
 
     async def _transfer(self, phones: Phones, request: web.Request) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Calls of ours: whom we may ring, by which trunk, and what came of it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, unquote
 
 from aiosipua.auth import SipDigestAuth
@@ -94,9 +95,10 @@ async def _directly(uri: str, trunks: Sequence[Trunk]) -> Route:
 
 async def dial(
     calls: Calls, reception: Reception, sides: Sequence[UserAgent], way: Route, agent: str, *,
-    digits: str = "", wait: float = 60.0,
+    digits: str = "", wait: float = 60.0, metadata: Mapping[str, Any] = {},
 ) -> str:  # fmt: skip
-    """Ring for up to `wait` seconds; answers the session's name once they have answered. `digits`: keyed in then. NotDialled."""
+    """Ring for up to `wait` seconds; answers the session's name once they have answered. `digits`: keyed in then; `metadata`: of
+    the session. NotDialled."""
     side = sides[1] if way.place.transport == "tcp" else sides[0]
     try:
         spec = reception.agents.find(agent)
@@ -108,7 +110,7 @@ async def dial(
         raise NotDialled(503, f"nobody is called who could not be answered: {', '.join(unmanned)}")
     if full := calls.full(way.trunk):
         raise NotDialled(486, full)
-    line, call = await _ring(calls, side, way, agent)
+    line, call = await _ring(calls, side, way, agent, metadata)
     outgoing = call.sip
     assert isinstance(outgoing, OutgoingCall)
     if digits:
@@ -139,7 +141,9 @@ async def dial(
     return session.name
 
 
-async def _ring(calls: Calls, side: UserAgent, way: Route, agent: str) -> tuple[Line, Call]:
+async def _ring(
+    calls: Calls, side: UserAgent, way: Route, agent: str, metadata: Mapping[str, Any]
+) -> tuple[Line, Call]:
     """Send the INVITE."""
     address = way.place.address
     if isinstance(side.wire, TcpWire):
@@ -154,7 +158,7 @@ async def _ring(calls: Calls, side: UserAgent, way: Route, agent: str) -> tuple[
         "sip.address": address[0],
         "sip.direction": "outbound",
     }
-    guest = Guest(way.trunk, agent, user, Party(user, "", attributes))
+    guest = Guest(way.trunk, agent, user, Party(user, "", attributes), metadata)
     line = calls.new_line(guest, address[0])
     try:
         await calls.open_line(line)

@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from aiosipua.dialog import DialogState, dialog_matches, remote_cseq_valid
 from aiosipua.headers import parse_address, stringify_uri
@@ -22,11 +24,13 @@ from gateway.rooms.sip.calls import Call, Calls, UserAgent
 from gateway.rooms.sip.dialing import UNANSWERED, dial, route
 from gateway.rooms.sip.gate import Gate
 from gateway.rooms.sip.metrics import SipMetrics
+from gateway.rooms.sip.places import is_address, is_number
 from gateway.rooms.sip.registrations import Registrar
 from gateway.rooms.sip.screening import CallRefused, Guest, Screening
 from gateway.rooms.sip.sources import Address
 from gateway.rooms.sip.tcp import TcpWire
 from gateway.rooms.sip.transactions import branch_of
+from gateway.rooms.sip.transfer import NotMoved, transfer
 from gateway.rooms.sip.trunks import Trunks, load_trunks
 from gateway.rooms.sip.wire import UdpWire, Wire, hang_up_late, refusal
 from gateway.sessions.reception import NOBODY_HERE, Reception
@@ -84,6 +88,7 @@ class Phones:
         self.gate = Gate(clock, [network for trunk in trunks.trunk for network in trunk.addresses])
         self.calls = Calls(reception, listen.host, listen.ports, listen.advertised, self.metrics)
         self.screening = Screening(clock, trunks.trunk, listen.most, self.calls.busy, self._closed)
+        self.calls.hand_on = self._hand_on
         self.calls.full = lambda trunk: full.reason if (full := self.screening.full(trunk)) is not None else ""
         self.port = listen.port
         self._refusals = Bucket.full(1.0, clock.now())  # lines a second, whoever calls however often
@@ -121,10 +126,30 @@ class Phones:
         if not self.trunks:
             log.warning("SIP: no trunk, so nobody may call; name who may in SIP_TRUNKS (docs/phones.md)")
 
-    async def dial(self, to: str, agent: str = "", *, trunk: str = "", digits: str = "", wait: float = 60.0) -> str:
+    def _hand_on(self, call: Call, to: str) -> str:
+        """A tool wants a caller transferred; should it fail, the agent is told."""
+        where = f"tel:{to}" if is_number(to) else to
+        if not (is_address(where) or is_number(to)):
+            return "it leads to no number and no sip: address"
+        self._registering.spawn(self._handed_on(call, where), "transfer")
+        return ""
+
+    async def _handed_on(self, call: Call, where: str) -> None:
+        try:
+            await transfer(call, where)
+        except NotMoved as error:
+            log.info("%s", error, extra={"session": call.session.name if call.session else ""})
+            if call.room is not None:
+                call.room.tell(f"(the transfer failed: {error})")
+
+    async def dial(
+        self, to: str, agent: str = "", *, trunk: str = "", digits: str = "", wait: float = 60.0,
+        metadata: Mapping[str, Any] = {},
+    ) -> str:  # fmt: skip
         """Ring somebody; answers the session's name once they have answered. NotDialled."""
         way = await route(to, trunk, self.trunks)
-        return await dial(self.calls, self._reception, self.sides, way, agent, digits=digits, wait=wait)
+        side = self._reception, self.sides, way, agent
+        return await dial(self.calls, *side, digits=digits, wait=wait, metadata=metadata)
 
     async def aclose(self) -> None:
         for registrar in self.registrars:

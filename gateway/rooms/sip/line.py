@@ -138,8 +138,9 @@ class Line:
 
     # ── out ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def push(self, pcm: Pcm) -> None:
-        self._queue.push(pcm)
+    def push(self, pcm: Pcm, *, voice: bool = True) -> None:
+        """`voice`: the agent's; else it has no echo that somebody might be taken for."""
+        self._queue.push(pcm, voice=voice)
 
     def queued(self) -> float:
         """Seconds that have not sounded: what waits here, and what is left of the frame sent last."""
@@ -169,7 +170,7 @@ class Line:
             frame = self._queue.take(self._frame)
             self._sent_at = self._clock.now()
             self._send(self.deal.payload_type, self._codec.encode(frame))
-            self.sounded(frame)
+            self.sounded(frame if self._queue.voiced else None)
         elif not self.mute:  # silence is sent too: routers and phones forget a line on which nothing comes
             self._send(self.deal.payload_type, self._still or self._codec.encode(self._silence))
             self.sounded(None)

@@ -1,7 +1,8 @@
 """A phone call as a room: one caller, one line."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.bucket import Bucket
 from gateway.inputs import Attached, Detached, Digits, Heard, HungUp, Joined, RoomInput, Typed
@@ -48,6 +49,8 @@ class SipRoom(Room):
         self._held = False
         self._keyed = ""
         self._keyed_at = 0.0
+        self.hand_on: Callable[[str], str] = lambda to: "this call can't be handed on"
+        """Have the phone call somebody else; answers why not."""
         self._keys = Bucket.full(_KEYS, clock.now(), _KEYS_AT_ONCE)
         self._told = Bucket.full(_TOLD, clock.now(), _TOLD_AT_ONCE)
         line.sounded = gate.said
@@ -77,6 +80,10 @@ class SipRoom(Room):
             self._keyed += digit
             self._keyed_at = self.clock.now()
 
+    def tell(self, text: str) -> None:
+        """The agent, as if it had been typed."""
+        self._inputs.append(Typed(self.party.number, text))
+
     def leave(self, reason: str = "hang_up") -> None:
         """The other side is gone."""
         if not self._over:
@@ -105,6 +112,9 @@ class SipRoom(Room):
     def push(self, pcm: Pcm) -> None:
         self.line.push(pcm)
 
+    def hum(self, pcm: Pcm) -> None:
+        self.line.push(pcm, voice=False)
+
     def queued(self) -> float:
         return self.line.queued()
 
@@ -113,6 +123,20 @@ class SipRoom(Room):
 
     def send(self, message: ToRoom) -> None:
         """A phone shows nothing."""
+
+    def act(self, action: str, arguments: Mapping[str, Any]) -> str:
+        match action:
+            case "dtmf" if self.line.deal.keys is None:
+                return "the other side takes no keys (it offered no telephone-event)"
+            case "dtmf":
+                self.line.press(str(arguments.get("digits", ""))[:64])
+            case "hold":
+                self.hold(bool(arguments.get("on", True)))
+            case "transfer":
+                return self.hand_on(str(arguments.get("to", "")))
+            case _:
+                return super().act(action, arguments)
+        return ""
 
     async def aclose(self, reason: str) -> None:
         if not self._closed:

@@ -1,8 +1,9 @@
 """Who may call: a new INVITE is let through with its trunk and agent, or told why not. Nothing here waits."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import unquote
 
 from aiosipua.headers import parse_address, parse_uri
@@ -23,12 +24,13 @@ _READ = 400
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """Let in. `called`: the number that was dialled."""
+    """Let in. `called`: the number that was dialled; `metadata`: of whoever had us dial."""
 
     trunk: Trunk
     agent: str
     called: str
     party: Party
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

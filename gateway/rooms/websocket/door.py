@@ -51,6 +51,12 @@ class Client:
         return {_CLIENT: asdict(self)}
 
 
+def in_text(agent: AgentSpec) -> AgentSpec:
+    """The same agent, without sound. Nobody holds a line: the client may be gone for as long as it may say nothing."""
+    limits = agent.limits.model_copy(update={"client_gone": max(agent.limits.client_gone, agent.limits.idle)})
+    return agent.model_copy(update={"sound": False, "limits": limits})
+
+
 def client_of(beginning: SessionStarted) -> Client:
     """Whom a session was begun for, by its log."""
     known = (beginning.inputs or {}).get(_CLIENT, {})
@@ -131,8 +137,9 @@ class WebSocketDoor:
         assert isinstance(room, WebSocketRoom)
         warnings = () if resumed else tuple(session.warnings)
         ready = ReadyMessage(
-            session=session.name, ticket=session.ticket, warnings=warnings, rate=room.rate, resumed=resumed
-        )
+            session=session.name, ticket=session.ticket, warnings=warnings, rate=room.rate, resumed=resumed,
+            talk=session.state.agent.turn_taking.mode,
+        )  # fmt: skip
         room.attach(connection, ready)
         return session, connection
 
@@ -148,13 +155,20 @@ class WebSocketDoor:
 
     async def _open(self, start: StartMessage, grant: Grant) -> Session:
         agent = await self._agent(grant, start.agent)
+        agent = agent if start.sound else in_text(agent)
         name = new_session("ws")
         participant = identity(grant.participant or start.participant or "caller")
         client = Client(participant, start.name, start.rate, grant.agent or start.agent)
         room = WebSocketRoom(self._house.clock, grant.room or start.room or name, participant, start.rate, client.agent)
         room.join(client.name)
         return await self._reception.open(
-            name, room, agent, inputs=client.inputs(), metadata=start.metadata, draft=is_draft(client.agent)
+            name,
+            room,
+            agent,
+            inputs=client.inputs(),
+            metadata={**start.metadata, **grant.metadata},
+            draft=is_draft(client.agent),
+            caller=grant.caller,
         )
 
     async def _agent(self, grant: Grant, wanted: str) -> AgentSpec:

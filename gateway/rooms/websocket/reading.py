@@ -124,7 +124,7 @@ def _obey(connection: ClientConnection, room: WebSocketRoom, fields: dict[str, A
         case TypedMessage():
             room.put(Typed(room.participant, message.text))
         case TalkMessage():
-            room.put(PushToTalk(room.participant, message.pressed))
+            room.put(PushToTalk(room.participant, message.pressed, message.cancel))
         case DtmfMessage():
             room.put(Digits(room.participant, message.digits))
         case PlayedMessage():

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from ops.commands.doctor import endpoints, languages, log, machine, phones, stages
+from ops.commands.doctor import endpoints, languages, log, machine, memories, phones, stages
 from ops.commands.doctor.findings import Finding
 from ops.stack.here import data_folder, running
 from schemas.config.settings import load
@@ -31,6 +31,8 @@ async def examine() -> AsyncIterator[Finding]:
     for finding in await asyncio.to_thread(machine.completeness, settings):
         yield finding
     for finding in await asyncio.to_thread(languages.examine, settings):
+        yield finding
+    for finding in await asyncio.to_thread(memories.examine, settings):
         yield finding
     yield machine.access(settings)
     yield await endpoints.livekit(settings, stack)

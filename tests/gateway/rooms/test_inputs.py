@@ -18,9 +18,13 @@ def test_everything_a_room_says_can_be_kept(kind: type[RoomInput], data: st.Data
     """No input holds half a character, a NUL, or an identity of several lines."""
     fields = {
         field.name: data.draw(
-            {"pressed": st.booleans(), "attributes": st.dictionaries(ANYTHING, ANYTHING), "kind": st.just("sip")}.get(
-                field.name, ANYTHING
-            )
+            {
+                "pressed": st.booleans(),
+                "cancel": st.booleans(),
+                "head": st.none() | st.integers(0),
+                "attributes": st.dictionaries(ANYTHING, ANYTHING),
+                "kind": st.just("sip"),
+            }.get(field.name, ANYTHING)
         )
         for field in dataclasses.fields(kind)
     }

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.sessions.messages import Narrator
-from schemas.client import MetricsMessage, SentenceMessage, ToClient, TranscriptMessage, TurnMessage
+from schemas.client import MetricsMessage, SentenceMessage, ToClient, ToolMessage, TranscriptMessage, TurnMessage
 from schemas.clock import Micros
 from schemas.config.agent import AgentSpec
 from schemas.events import (
@@ -22,6 +22,8 @@ from schemas.events import (
     SessionResumed,
     SessionRewound,
     StageFailed,
+    ToolCalled,
+    ToolReturned,
     TranscriptFinal,
     TranscriptPartial,
     TurnCommitted,
@@ -393,3 +395,14 @@ def test_a_filler_takes_nothing_from_the_answer_it_bridges() -> None:
         MetricsMessage(turn=1, end_of_turn=0.4, tts=0.06, first_sound=4.4),
         TurnMessage(turn=1, how="played", reason="", why="end_of_turn", heard="Paris."),
     ]
+
+
+def test_clients_are_told_of_tools_only_where_the_agent_says_so() -> None:
+    """With arguments and result, which may be private: else not a word of them."""
+    called = ToolCalled(turn=1, generation=0, call="1.0.0", name="book", arguments={"guests": 4})
+    returned = ToolReturned(turn=1, generation=0, call="1.0.0", name="book", result="table 7")
+    assert [Narrator().messages(event) for event in (called, returned)] == [[], []]
+    narrator = Narrator(tells_tools=True)
+    told = [message for event in (called, returned) for message in narrator.messages(event)]
+    begun = ToolMessage(turn=1, call="1.0.0", name="book", arguments={"guests": 4})
+    assert told == [begun, begun.model_copy(update={"returned": True, "result": "table 7"})]

@@ -1,7 +1,7 @@
 """What people, clients, stages and the log do, in whatever order, played in a call."""
 
 from gateway.inputs import Attached, Detached, Digits, Joined, Left, PushToTalk, Typed
-from gateway.turn_taking import Queues
+from gateway.turn_taking import Queues, Tone
 from schemas.bus import Outcome
 from schemas.config.agent import Limits
 from schemas.events import EndRequested, MessageReceived, SayRequested
@@ -9,7 +9,17 @@ from tests.gateway.turn_taking.call import Call
 
 __all__ = ["SHORT", "TEXTS", "WHO", "play"]
 
-TEXTS = ("What is the weather?", "mhm", "", "Stop, I said Paris, not London please.", "Yes.", "and then", "um")
+TEXTS = (
+    "What is the weather?",
+    "mhm",
+    "",
+    "Stop, I said Paris, not London please.",
+    "Yes.",
+    "and then",
+    "um",
+    "Hey pizza, what is left?",
+    "Leave a message.",
+)
 WHO = ("alice", "bob")
 SHORT = Limits(stt_deadline=2.0, llm_deadline=2.0, tts_deadline=2.0, turn=8.0, client_gone=6.0)
 
@@ -33,11 +43,13 @@ def play(call: Call, happenings: list[tuple], people: int) -> None:  # type: ign
             case "posted":
                 call.at(at, lambda: call.append(MessageReceived(participant="api", text="By the API.")))
             case "say":
-                interrupt = rest[0]
-                call.at(at, lambda i=interrupt: call.append(SayRequested(text="A word from our sponsor.", interrupt=i)))
+                how = {"interrupt": rest[0], "interruptible": rest[1:] != [False]}
+                call.at(at, lambda how=how: call.append(SayRequested(text="A word from our sponsor.", **how)))
             case "button":
                 call.gives(at, PushToTalk("alice", True))
-                call.gives(at + rest[0], PushToTalk("alice", False))
+                call.gives(at + rest[0], PushToTalk("alice", False, cancel=rest[1:] == [True]))
+            case "tone":
+                call.gives(at, Tone("alice", 1000.0, 0.4))
             case "away":
                 call.gives(at, Detached())
                 call.gives(at + rest[0], Attached())

@@ -136,7 +136,8 @@ class Call:
         self.state: State = start("s1", self.agent, self.now, seq=1)
         self.append(SessionStarted(room="r", transport="memory", agent=self.agent, gateway="g1"), feed=False)
         for name in people:
-            self.feed(Joined(name))
+            ours = self.agent.phone.machine != "off"
+            self.feed(Joined(name, "sip", "", {"sip.direction": "outbound"}) if ours else Joined(name))
         if attach:
             self.feed(Attached())
 
@@ -439,8 +440,9 @@ class Call:
         said = (e for e in self.log if isinstance(e, ReplySentence))
         first = sum((e.turn, e.generation) == (job.turn, job.generation) for e in said)
         for index, text in enumerate(sentences[:1] if stops else sentences, first):
-            self.append(ReplySentence(index=index, text=text, **about))  # type: ignore[arg-type]
-            self.enqueue(TtsJob.sentence(self.agent, "s1", job.turn or 0, job.generation or 0, index, text))
+            self.append(ReplySentence(index=index, text=text, cause=Cause(job=job.id, attempt=1), **about))  # type: ignore[arg-type]
+            if self.agent.sound:
+                self.enqueue(TtsJob.sentence(self.agent, "s1", job.turn or 0, job.generation or 0, index, text))
         reason = "tool" if stops else "stop"
         cause = Cause(job=job.id, attempt=1)
         self.append(ReplyFinished(sentences=len(sentences), reason=reason, cause=cause, **about))  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.inputs import HungUp
-from schemas.config.agent import AgentSpec, TurnTaking
+from schemas.config.agent import AgentSpec, Idle, Phone, TurnTaking
 from schemas.session.promises import violations
 from tests.gateway.turn_taking.anything import SHORT, TEXTS, WHO, play
 from tests.gateway.turn_taking.call import Call, Stages
@@ -22,8 +22,9 @@ happening = st.one_of(
     st.tuples(st.just("noise"), moment, st.sampled_from(WHO)),
     st.tuples(st.just("typed"), moment),
     st.tuples(st.just("posted"), moment),
-    st.tuples(st.just("say"), moment, st.booleans()),
-    st.tuples(st.just("button"), moment, st.sampled_from((0.1, 1.0, 2.0))),
+    st.tuples(st.just("say"), moment, st.booleans(), st.booleans()),
+    st.tuples(st.just("button"), moment, st.sampled_from((0.1, 1.0, 2.0)), st.booleans()),
+    st.tuples(st.just("tone"), moment),
     st.tuples(st.just("away"), moment, st.sampled_from((0.05, 1.0, 5.0))),
     st.tuples(st.just("left"), moment, st.sampled_from((0.5, 3.0))),
     st.tuples(st.just("digits"), moment),
@@ -55,6 +56,17 @@ stages = st.builds(
 agents = st.builds(
     AgentSpec,
     greeting=st.sampled_from(("", "Hello, how can I help?")),
+    greeting_interruptible=st.booleans(),
+    idle=st.sampled_from((Idle(), Idle(), Idle(after=1.5, times=1), Idle(after=0.5, times=3))),
+    phone=st.sampled_from(
+        (
+            Phone(),
+            Phone(),
+            Phone(),
+            Phone(machine="hang_up"),
+            Phone(machine="message", machine_message="Ring me, please."),
+        )
+    ),
     limits=st.just(SHORT),
     patience=st.sampled_from((0.0, 0.3, 1.0)),
     turn_taking=st.builds(
@@ -63,6 +75,10 @@ agents = st.builds(
         answer=st.sampled_from(("anyone", "linked", "addressed")),
         regret=st.sampled_from((0.6, 0.6, 2.0, 0.0)),
         expects=st.sampled_from(("free", "free", "number")),
+        mode=st.sampled_from(("voice", "voice", "push_to_talk")),
+        wake=st.sampled_from(([], [], ["hey pizza"])),
+        wake_for=st.sampled_from((2.0, 20.0)),
+        wake_context=st.booleans(),
     ),
 )
 

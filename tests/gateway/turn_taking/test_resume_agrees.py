@@ -212,10 +212,12 @@ def known(state: State, call: Call) -> dict[str, Any]:
     tail a gateway still knows what others had asked for, that it has greeted, and which numbers it gave."""
     failed = {(e.turn, e.index) for e in call.of(StageFailed) if e.stage == "tts"}
     asked = {"next_turn": state.next_turn, "wanted": wanted(state), "letters": state.letters, "greeted": state.greeted}
-    asked |= {"crowded_for": state.crowded_for, "question": state.asked}
+    asked |= {"crowded_for": state.crowded_for, "question": state.asked, "questions": state.questions}
+    asked |= {"leaving": state.leaving, "left_message": state.left_message}
     return {
         "generation": state.generation,
-        "people": [(p.name, p.kind, p.shown, dict(p.attributes)) for p in state.people.values()],
+        "callee": state.callee,
+        "people": [(p.name, p.kind, p.shown, dict(p.attributes), p.awake) for p in state.people.values()],
         "pauses": None if call.losses else [person.pauses for person in state.people.values()],
         "turns": [of_turn(state, turn if not call.losses else lost(turn), failed) for turn in state.turns.values()],
         "asked": None if call.losses else asked,

@@ -268,7 +268,7 @@ def test_help_loads_nothing_of_the_work() -> None:
         (["sesions"], "Did you mean 'sessions'? ("),
         (["show"], "antiphon: missing argument 'SESSION' ("),
         (["sip", "frobnicate"], "antiphon: no such command"),
-        (["worker", "ears"], "stage ears: expected one of stt, llm, tts, jobs ("),
+        (["worker", "ears"], "stage ears: expected one of stt, llm, tts, tools, jobs ("),
         (["worker", "stt", "--device", "tpu"], "--device tpu: expected one of auto, cpu, cuda ("),
         (["call", "nowhere.wav"], "does not exist"),
         (["demo", "--wav", "nowhere.wav"], "does not exist"),
@@ -276,7 +276,7 @@ def test_help_loads_nothing_of_the_work() -> None:
         (["sessions", "--slow", "1x"], "--slow 1x: expected a length of time such as 30s, 15m, 1h or 2d ("),
         (["token", "--hours", "0"], "--hours 0: expected a number from 0.001 ("),
         (["up", "--stt", "few"], "--stt few: expected a whole number ("),
-        (["bench", "speed"], "no benchmark 'speed'; there are latency, barge-in, log, stt"),
+        (["bench", "speed"], "no benchmark 'speed'; there are latency, barge-in, tools, log, stt"),
         (["bench", "turns", "--sessions", "3"], "bench turns has no option --sessions"),
         (["llm-server", "--model", "nowhere.gguf"], "no such file"),
         (["gateway", "--port", "99999"], "GATEWAY_PORT=99999: expected a whole number from 0 to 65535"),
@@ -346,6 +346,7 @@ def test_the_benchmarks_are_listed() -> None:
     assert set(json.loads(out)["benchmarks"]) == {
         "latency", "api", "barge-in", "console", "log", "stt", "stages", "vad", "calls", "rooms", "turns", "dispatch",
         "scale-stt", "reading", "archive", "archive-list", "fold", "replay-turns", "curve", "peers",
+        "simulate", "tools",
     }  # fmt: skip
 
 

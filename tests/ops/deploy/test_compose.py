@@ -41,6 +41,7 @@ NOT_HANDED_ON = {
     "AGENTS": "a folder of the machine, mounted",
     "SIP_TRUNKS": "a file of the machine, mounted",
     "SIP_LISTEN": "its port is published: SIP_PORT",
+    "SIMULATE_LLM_API_KEY": "simulated callers are run by hand, and in CI",
 }
 """Settings that containers do not take from outside, and why."""
 MADE_OF = {"GATEWAY_ALLOWED_ORIGINS": "the API's own pages come first"}

@@ -19,6 +19,7 @@ from schemas.config.agent import AgentSpec
 from schemas.events import (
     Event,
     GatewayEvent,
+    MemoryLoaded,
     PlaybackStarted,
     ReplySentence,
     SayRequested,
@@ -93,6 +94,23 @@ def test_a_fork_is_a_session_like_any(session: Any) -> None:
     assert decide(read).same
     again = replay(read, agent_of(read))
     assert [pair.otherwise for pair in again.turns] == [[] for _ in again.turns]
+
+
+def test_what_was_remembered_of_a_caller_is_in_a_fork() -> None:
+    """As it stood in the log, whatever a store says by now; and who it was, and which variant they had."""
+    events = call()
+    first = events[0]
+    assert isinstance(first, SessionStarted)
+    known = MemoryLoaded(caller="ann", text="Likes tea.", at=first.at + 1000)
+    events = [
+        event.model_copy(update={"seq": number})
+        for number, event in enumerate(
+            (first.model_copy(update={"caller": "ann", "variant": "short"}), known, *events[1:]), 1
+        )
+    ]
+    fork = fold_all(replay(events, agent_of(events, commit_max=2.5)).events)
+    assert fork.memory is not None
+    assert (fork.memory.text, fork.caller, fork.variant) == ("Likes tea.", "ann", "short")
 
 
 def met() -> list[Event]:

@@ -166,3 +166,16 @@ def test_minted_for_too_long() -> None:
         mint("short", Grant())
     with pytest.raises(SettingsError):
         check_secret("x" * 31)
+
+
+def test_a_token_may_hold_metadata_of_the_session() -> None:
+    """As an object within the bounds of a client's; else it is no token."""
+    secret = "a secret of at least thirty-two characters"
+    token = mint(secret, Grant(agent="pizza", metadata={"order": 4711}))
+    assert verify(secret, token).metadata == {"order": 4711}
+    for metadata, told in (("x", "is an object"), ({"a": "b" * 2048}, "at most 2048 bytes")):
+        made = jwt.encode(
+            {"aud": AUDIENCE, "exp": int(time.time()) + 60, "metadata": metadata}, secret, algorithm="HS256"
+        )
+        with pytest.raises(TokenRefused, match=told):
+            verify(secret, made)

@@ -11,7 +11,7 @@ from schemas.archive.upgrade import bring_up_to_date
 from schemas.log import MemoryBus
 from tests.schemas.archive.calls import ended
 
-SINCE = {"gist", "topics", "restarts"}
+SINCE = {"gist", "topics", "restarts", "variant", "fields", "result", "result_error"}
 """Columns that the first one had not."""
 
 
@@ -42,5 +42,7 @@ async def test_an_archive_of_the_first_step(log: MemoryBus, url: str, tmp_path: 
     row = await old.told("s1")
     assert row is not None
     assert (row.told.gist, row.told.topics) == ("", ())
+    assert (row.told.variant, row.told.fields, row.told.result, row.told.result_error) == ("", {}, None, "")
+    assert await old.memories() == []
     assert [await old.gist("s1"), await old.recording("s1"), await old.follow_ups()] == [None, None, []]
     await old.aclose()

@@ -102,3 +102,84 @@ def test_files_are_read_again_while_it_runs(tmp_path: Path, caplog: pytest.LogCa
     late.unlink()
     with pytest.raises(AgentSpecError, match="no agent 'late'"):
         agents.find("late")
+
+
+def _folder(at: Path, toml: str = "", instructions: str | None = None, code: str | None = None) -> Path:
+    at.mkdir(parents=True)
+    (at / "agent.toml").write_text(toml)
+    if instructions is not None:
+        (at / "instructions.md").write_text(instructions)
+    if code is not None:
+        (at / "agent.py").write_text(code)
+    return at
+
+
+def test_an_agent_is_a_file_or_a_folder(tmp_path: Path) -> None:
+    """Beside files there may be folders with an agent.toml: each is an agent by its folder's name, and its folder is known."""
+    pizza = _folder(tmp_path / "pizza", 'greeting = "Hello."', "You sell pizza.\n", "")
+    _folder(tmp_path / "notes").joinpath("agent.toml").unlink()
+    (tmp_path / "desk.toml").write_text("")
+    (tmp_path / "house" / "deep").mkdir(parents=True)
+    agents = Agents(tmp_path)
+    assert agents.names == ["default", "desk", "pizza"]
+    assert agents.files == {"desk": tmp_path / "desk.toml", "pizza": pizza / "agent.toml"}
+    found = agents.find("pizza")
+    assert (found.name, found.greeting, found.instructions) == ("pizza", "Hello.", "You sell pizza.")
+    assert (agents.folder("pizza"), agents.folder("desk"), agents.folder("none")) == (pizza, None, None)
+
+
+def test_agents_may_be_one_folder(tmp_path: Path) -> None:
+    """AGENTS may be the folder of one agent, or the file in it: it is called like the folder."""
+    pizza = _folder(tmp_path / "pizza", "", "You sell pizza.")
+    (pizza / "scenarios").mkdir()
+    for source in (pizza, pizza / "agent.toml"):
+        agents = Agents(source)
+        assert agents.names == ["default", "pizza"]
+        assert agents.find().name == "pizza"
+        assert agents.folder("pizza") == pizza
+
+
+def test_a_folder_is_found_by_what_its_agent_is_called(tmp_path: Path) -> None:
+    """The log knows an agent by the name its file gives: its folder is found by that, too."""
+    pizza = _folder(tmp_path / "pizza", 'name = "Luigi"')
+    (tmp_path / "desk.toml").write_text("")
+    agents = Agents(tmp_path)
+    assert agents.folder("Luigi") == agents.folder("pizza") == pizza
+
+
+def test_changed_instructions_serve_who_comes_next(tmp_path: Path) -> None:
+    """instructions.md is looked at as the agent's file is: written, changed and removed."""
+    pizza = _folder(tmp_path / "pizza", 'language = "de"')
+    agents = Agents(tmp_path)
+    assert agents.find("pizza").instructions.startswith("You are a friendly")
+    beside = pizza / "instructions.md"
+    for at, text in enumerate(("Sell pizza.", "Sell pasta.")):
+        beside.write_text(text)
+        os.utime(beside, ns=(at, at))
+        assert agents.find("pizza").instructions == text
+    beside.unlink()
+    assert agents.find("pizza").instructions.startswith("You are a friendly")
+
+
+def test_instructions_that_are_said_twice_are_told(tmp_path: Path) -> None:
+    """Instructions in both files: one sentence that names both, with the line. So are no text, and a long one."""
+    pizza = _folder(tmp_path / "pizza", 'greeting = "Hi"\ninstructions = "Sell."\n', "Sell pizza.")
+    with pytest.raises(AgentSpecError) as told:
+        Agents(tmp_path)
+    assert str(told.value) == (
+        f"{pizza / 'agent.toml'}, line 2: instructions = …; {pizza / 'instructions.md'} says them, too: keep one of the two"
+    )
+    (pizza / "agent.toml").write_text("")
+    (pizza / "instructions.md").write_bytes(b"Sell \xff")
+    assert "byte 5 is not UTF-8" in Agents(tmp_path, strict=False).problems()["pizza"]
+    (pizza / "instructions.md").write_text("x" * 200_001)
+    assert "200,001 bytes" in Agents(tmp_path, strict=False).problems()["pizza"]
+
+
+def test_a_file_and_a_folder_of_one_name_are_told(tmp_path: Path) -> None:
+    """Of pizza.toml and pizza/agent.toml the folder is had, and both are named."""
+    pizza = _folder(tmp_path / "pizza", 'greeting = "folder"')
+    (tmp_path / "pizza.toml").write_text('greeting = "file"')
+    agents = Agents(tmp_path, strict=False)
+    assert agents.find("pizza").greeting == "folder"
+    assert str(pizza / "agent.toml") in agents.problems()["pizza"]

@@ -9,15 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.clock import Micros
 from schemas.config.agent import AgentSpec, Limits
 from schemas.errors import EventError
 from schemas.events import (
     ClipReady,
     Event,
     InstructionsChanged,
+    ParticipantJoined,
     PlaybackStarted,
     ReplySentence,
     SayRequested,
+    SessionStarted,
     StageExpired,
     StageFailed,
     TranscriptFinal,
@@ -114,10 +117,12 @@ def test_a_continued_reply_sees_its_tools() -> None:
     assert chat(after, 1)[-1][0] == "tool"
 
 
-def test_a_tool_that_has_not_answered_is_not_shown_to_the_llm() -> None:
-    """A call without its result would be refused by every endpoint."""
+def test_a_tool_that_has_not_answered_is_shown_as_working() -> None:
+    """A call without its result would be refused by every endpoint; without the call it would be made again."""
     state = before(scenarios.tools(), "tool.returned", 1)
-    assert chat(state, 1)[-1] == ("user", "What's the weather?")
+    role, content = chat(state, 1)[-1]
+    assert role == "tool"
+    assert "is not to be called again" in content
     assert not state.turns[1].reply.tools[0].returned
 
 
@@ -391,10 +396,13 @@ def test_who_changes_the_state_raises_its_version() -> None:
     for part in (schema, *schema["$defs"].values()):
         part.pop("description", None)
     shape = hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()[:12]
-    assert (FOLD_VERSION, shape) == (7, "7295c115eb33")
+    assert (FOLD_VERSION, shape) == (8, "a12d3dcacb83")
 
 
-AGENT_PARTS = {"AgentSpec", "VoiceSpec", "TurnTaking", "SttSpec", "LlmSpec", "ProviderSpec", "LiveKit", "Limits"}
+AGENT_PARTS = {
+    "AgentSpec", "VoiceSpec", "TurnTaking", "Idle", "SoundsSpec", "SttSpec", "LlmSpec", "ProviderSpec", "Phone", "LiveKit",
+    "Limits", "Tools", "McpSpec", "HttpSpec", "FieldSpec", "MemorySpec", "ResultSpec", "VariantSpec",
+}  # fmt: skip
 """They may change without it: a snapshot holds its agent whole."""
 
 
@@ -422,3 +430,23 @@ def test_a_commit_that_takes_up_more_drops_the_reply_to_less() -> None:
     turn = fold_all(log.events).turns[1]
     assert turn.commit is not None
     assert turn.reply is None
+
+
+def test_instructions_tell_values_of_the_call() -> None:
+    """By the log alone: whom the session is for, when it began, its metadata as far as the agent allows it."""
+    agent = AgentSpec(
+        instructions="For {{caller.name}} ({{caller.number}}), {{now}}, {{metadata.order}}, {{metadata.secret}}, {{session.id}}.",
+        prompt_metadata=["order"], timezone="Asia/Tokyo",
+    )  # fmt: skip
+    started = SessionStarted(
+        seq=1, at=Micros(1_790_000_000_000_000), room="r", transport="sip", agent=agent, gateway="g",
+        metadata={"order": 4711, "secret": "x"},
+    )  # fmt: skip
+    joined = ParticipantJoined(
+        seq=2, at=Micros(1_790_000_001_000_000), participant="+81", kind="sip", name="Aiko",
+        attributes={"sip.phoneNumber": "+81 3"},
+    )  # fmt: skip
+    [system] = messages(fold_all([started, joined]), 1, session="sip-1")
+    assert system["content"] == (
+        "For Aiko (+81 3), Monday, 21 September 2026, 23:13 (Asia/Tokyo), 4711, unknown, sip-1."
+    )

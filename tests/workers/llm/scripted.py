@@ -50,9 +50,11 @@ def llm_stage(provider: ScriptedLlm) -> LlmStage:
     return LlmStage(provider, Settings(_env_file=None))  # type: ignore[call-arg]
 
 
-async def ask(bus: MemoryBus, session: str, text: str = "What is the capital of France?") -> None:
+async def ask(
+    bus: MemoryBus, session: str, text: str = "What is the capital of France?", agent: AgentSpec = AGENT
+) -> None:
     """A session in which somebody said `text`, with the LLM job that answers it."""
-    started = SessionStarted(room="r", transport="memory", agent=AGENT, gateway="gw")
+    started = SessionStarted(room="r", transport="memory", agent=agent, gateway="gw")
     await bus.open(session, "gw", f"open {session}", [started])
     audio = [AudioRef(key="k", rate=16_000, samples=16_000)]
     events = [

@@ -80,6 +80,17 @@ async def test_tts_jobs_carry_the_agents_voice() -> None:
 
 
 @virtually
+async def test_an_agent_without_sound_asks_for_none() -> None:
+    """Its sentences are in the log, and no TTS job with them."""
+    async with Pool() as pool:
+        pool.start(llm_stage(ScriptedLlm([*LONG, STOP])))  # type: ignore[arg-type]
+        await ask(pool.bus, "a", agent=AGENT.model_copy(update={"sound": False}))
+        await asyncio.sleep(1)
+        assert (await reply_of(pool, "a"))[0] == SENTENCES
+        assert await spoken(pool) == []
+
+
+@virtually
 async def test_broken_stream_goes_on_by_prefill() -> None:
     """A stream that dies in half a sentence is continued from what was said; nothing is said twice."""
     async with Pool() as pool:

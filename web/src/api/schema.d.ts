@@ -1695,6 +1695,11 @@ export interface components {
          */
         AgentSpec: {
             /**
+             * Code
+             * @default
+             */
+            code: string;
+            /**
              * Default
              * @default false
              */
@@ -1705,6 +1710,11 @@ export interface components {
              */
             fallback: string;
             /**
+             * Fields
+             * @default []
+             */
+            fields: components["schemas"]["FieldSpec"][];
+            /**
              * Filler
              * @default One moment, please.
              */
@@ -1714,6 +1724,20 @@ export interface components {
              * @default
              */
             greeting: string;
+            /**
+             * Greeting Interruptible
+             * @default true
+             */
+            greeting_interruptible: boolean;
+            /**
+             * @default {
+             *       "after": 0,
+             *       "goodbye": "Goodbye then.",
+             *       "say": "Are you still there?",
+             *       "times": 2
+             *     }
+             */
+            idle: components["schemas"]["Idle"];
             /**
              * Instructions
              * @default You are a friendly voice assistant on a phone line. Answer in one or two short spoken sentences. No lists, no markdown, no emoji.
@@ -1728,6 +1752,7 @@ export interface components {
              * @default {
              *       "client_gone": 30,
              *       "history_characters": 24000,
+             *       "history_tokens": 0,
              *       "history_turns": 40,
              *       "hold": 600,
              *       "idle": 600,
@@ -1768,6 +1793,15 @@ export interface components {
              */
             llm: components["schemas"]["LlmSpec"];
             /**
+             * @default {
+             *       "days": 365,
+             *       "instructions": "",
+             *       "max_characters": 1000,
+             *       "on": false
+             *     }
+             */
+            memory: components["schemas"]["MemorySpec"];
+            /**
              * Name
              * @default default
              */
@@ -1780,6 +1814,8 @@ export interface components {
             /**
              * @default {
              *       "echo_gate": 15,
+             *       "machine": "off",
+             *       "machine_message": "",
              *       "tell_keys": true
              *     }
              */
@@ -1790,10 +1826,36 @@ export interface components {
              */
             prompt_attributes: string[];
             /**
+             * Prompt Metadata
+             * @default []
+             */
+            prompt_metadata: string[];
+            /**
              * Repeat
              * @default Sorry, I didn't catch that. Could you say it again?
              */
             repeat: string;
+            /**
+             * @default {
+             *       "instructions": "",
+             *       "schema": ""
+             *     }
+             */
+            result: components["schemas"]["ResultSpec"];
+            /**
+             * Sound
+             * @default true
+             */
+            sound: boolean;
+            /**
+             * @default {
+             *       "background": "",
+             *       "background_gain": -30,
+             *       "thinking": "",
+             *       "thinking_gain": -24
+             *     }
+             */
+            sounds: components["schemas"]["SoundsSpec"];
             /**
              * @default {
              *       "complete": true,
@@ -1805,6 +1867,28 @@ export interface components {
              *     }
              */
             stt: components["schemas"]["SttSpec"];
+            /**
+             * Timezone
+             * @default UTC
+             */
+            timezone: string;
+            /**
+             * @default {
+             *       "builtin": [],
+             *       "by_heart": {},
+             *       "http": [],
+             *       "mcp": [],
+             *       "places_url": "https://geocoding-api.open-meteo.com/v1/search",
+             *       "pool": false,
+             *       "result_characters": 8000,
+             *       "rounds": 5,
+             *       "tell_clients": false,
+             *       "timeout": 15,
+             *       "transfer_to": {},
+             *       "weather_url": "https://api.open-meteo.com/v1/forecast"
+             *     }
+             */
+            tools: components["schemas"]["Tools"];
             /**
              * @default {
              *       "model": "",
@@ -1845,16 +1929,25 @@ export interface components {
              *       "expects": "free",
              *       "interrupt_after": 1,
              *       "max_utterance": 20,
+             *       "mode": "voice",
              *       "regret": 0.6,
              *       "resume_after": 1,
              *       "soft_end": 0.2,
              *       "soft_end_idle": 0.064,
              *       "speculate_below": 4,
              *       "start_speech": 0.096,
-             *       "waits": 1
+             *       "waits": 1,
+             *       "wake": [],
+             *       "wake_context": false,
+             *       "wake_for": 20
              *     }
              */
             turn_taking: components["schemas"]["TurnTaking"];
+            /**
+             * Variants
+             * @default []
+             */
+            variants: components["schemas"]["VariantSpec"][];
             /**
              * @default {
              *       "name": "",
@@ -1865,7 +1958,8 @@ export interface components {
         };
         /**
          * AgentText
-         * @description `spec`: what the text says, with every default, null where it is wrong; `etag`: to be sent as If-Match with a change.
+         * @description `spec`: what the text says, with every default, null where it is wrong; `etag`: to be sent as If-Match with a change;
+         *     `note`: what of the agent lies beside the file, and is not edited here, "" nothing.
          */
         AgentText: {
             /** Etag */
@@ -1874,6 +1968,11 @@ export interface components {
             locked: string;
             /** Name */
             name: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
             /** Problem */
             problem: string;
             spec: components["schemas"]["AgentSpec"] | null;
@@ -2323,7 +2422,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "person" | "session" | "retention";
+            kind: "person" | "session" | "retention" | "memory";
             /** Removed */
             removed: components["schemas"]["RemovedView"][];
             /** Sessions */
@@ -2397,6 +2496,50 @@ export interface components {
             /** Where */
             where: string;
         };
+        /**
+         * FieldSpec
+         * @description Something the agent asks for (docs/collecting.md).
+         */
+        FieldSpec: {
+            /**
+             * Ask
+             * @default
+             */
+            ask: string;
+            /**
+             * Choices
+             * @default []
+             */
+            choices: string[];
+            /**
+             * Confirm
+             * @default true
+             */
+            confirm: boolean;
+            /**
+             * Length
+             * @default 0
+             */
+            length: number;
+            /** Name */
+            name: string;
+            /**
+             * Pattern
+             * @default
+             */
+            pattern: string;
+            /**
+             * Required
+             * @default true
+             */
+            required: boolean;
+            /**
+             * Type
+             * @default text
+             * @enum {string}
+             */
+            type: "text" | "email" | "digits" | "date" | "name" | "choice" | "number" | "yes_no";
+        };
         /** FigureView */
         FigureView: {
             /** First */
@@ -2427,7 +2570,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "webhook" | "summary" | "recording";
+            kind: "webhook" | "summary" | "recording" | "result" | "memory";
             /** Next At */
             next_at: string | null;
             /**
@@ -2561,6 +2704,60 @@ export interface components {
         Gateways: {
             /** Gateways */
             gateways: components["schemas"]["Gateway"][];
+        };
+        /**
+         * HttpSpec
+         * @description Operations of an HTTP API as an OpenAPI file (JSON, 3.x) describes it: those that `allow` names by `operationId`, or all
+         *     ("*").
+         */
+        HttpSpec: {
+            /** Allow */
+            allow: string[];
+            /**
+             * Auth
+             * @default
+             */
+            auth: string;
+            /**
+             * Base Url
+             * @default
+             */
+            base_url: string;
+            /**
+             * Headers
+             * @default {}
+             */
+            headers: {
+                [key: string]: string;
+            };
+            /** Openapi */
+            openapi: string;
+        };
+        /**
+         * Idle
+         * @description What the agent does when nobody says anything.
+         */
+        Idle: {
+            /**
+             * After
+             * @default 0
+             */
+            after: number;
+            /**
+             * Goodbye
+             * @default Goodbye then.
+             */
+            goodbye: string;
+            /**
+             * Say
+             * @default Are you still there?
+             */
+            say: string;
+            /**
+             * Times
+             * @default 2
+             */
+            times: number;
         };
         /**
          * ImportAsk
@@ -2803,7 +3000,7 @@ export interface components {
              * Stage
              * @enum {string}
              */
-            stage: "stt" | "llm" | "tts";
+            stage: "stt" | "llm" | "tts" | "tools";
         };
         /**
          * LetterView
@@ -2854,6 +3051,11 @@ export interface components {
              * @default 24000
              */
             history_characters: number;
+            /**
+             * History Tokens
+             * @default 0
+             */
+            history_tokens: number;
             /**
              * History Turns
              * @default 40
@@ -3038,6 +3240,51 @@ export interface components {
             shown: string;
         };
         /**
+         * McpSpec
+         * @description A server of the Model Context Protocol: a program that is started, or an address. Its tools that `allow` names, or all
+         *     ("*").
+         */
+        McpSpec: {
+            /** Allow */
+            allow: string[];
+            /**
+             * Args
+             * @default []
+             */
+            args: string[];
+            /**
+             * Command
+             * @default
+             */
+            command: string;
+            /**
+             * Env
+             * @default {}
+             */
+            env: {
+                [key: string]: string;
+            };
+            /**
+             * Headers
+             * @default {}
+             */
+            headers: {
+                [key: string]: string;
+            };
+            /** Name */
+            name: string;
+            /**
+             * Repeat
+             * @default []
+             */
+            repeat: string[];
+            /**
+             * Url
+             * @default
+             */
+            url: string;
+        };
+        /**
          * Me
          * @description `development`: no keys are asked for: whoever reaches this port may do everything.
          */
@@ -3052,6 +3299,33 @@ export interface components {
              * @enum {string}
              */
             role: "caller" | "operator" | "admin";
+        };
+        /**
+         * MemorySpec
+         * @description What the agent knows of a caller from earlier conversations. Callers are known by a phone number, or by the identity that a
+         *     token vouches for; of all others nothing is kept.
+         */
+        MemorySpec: {
+            /**
+             * Days
+             * @default 365
+             */
+            days: number;
+            /**
+             * Instructions
+             * @default
+             */
+            instructions: string;
+            /**
+             * Max Characters
+             * @default 1000
+             */
+            max_characters: number;
+            /**
+             * On
+             * @default false
+             */
+            on: boolean;
         };
         /**
          * Message
@@ -3183,7 +3457,7 @@ export interface components {
         /**
          * NewPhoneCall
          * @description `trunk`: "" is the one that fits; `digits`: to be pressed once answered, w waits half a second; `wait_s`: how long it may
-         *     ring.
+         *     ring; `metadata`: of the session.
          */
         NewPhoneCall: {
             /**
@@ -3196,6 +3470,13 @@ export interface components {
              * @default
              */
             digits: string;
+            /**
+             * Metadata
+             * @default {}
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
             /** To */
             to: string;
             /**
@@ -3490,6 +3771,17 @@ export interface components {
              */
             echo_gate: number;
             /**
+             * Machine
+             * @default off
+             * @enum {string}
+             */
+            machine: "off" | "hang_up" | "message";
+            /**
+             * Machine Message
+             * @default
+             */
+            machine_message: string;
+            /**
              * Tell Keys
              * @default true
              */
@@ -3617,7 +3909,8 @@ export interface components {
         };
         /**
          * RemovedView
-         * @description `session`: the SHA-256 of its id; `hash`: of its events, "" where it was never archived.
+         * @description `session`: the SHA-256 of its id; `hash`: of its events, "" where it was never archived. Of a `memory`: of its id, of its
+         *     text.
          */
         RemovedView: {
             /** Bytes */
@@ -3628,6 +3921,30 @@ export interface components {
             session: string;
             /** Sound Bytes */
             sound_bytes: number;
+            /**
+             * What
+             * @default session
+             * @enum {string}
+             */
+            what: "session" | "memory";
+        };
+        /**
+         * ResultSpec
+         * @description What a model makes of a session once it is over.
+         */
+        ResultSpec: {
+            /**
+             * Instructions
+             * @default
+             */
+            instructions: string;
+            /**
+             * Schema
+             * @default
+             */
+            schema: string | {
+                [key: string]: unknown;
+            };
         };
         /**
          * Retried
@@ -3809,6 +4126,11 @@ export interface components {
             locked: string;
             /** Name */
             name: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
             /** Problem */
             problem: string;
             /** Reach */
@@ -3819,7 +4141,8 @@ export interface components {
         };
         /**
          * SayAsk
-         * @description `interrupt`: at once, whatever the agent is saying.
+         * @description `interrupt`: at once, whatever the agent is saying; `interruptible`: false: it is said to its end, whoever speaks meanwhile
+         *     (who is heard, and answered after it).
          */
         SayAsk: {
             /**
@@ -3827,6 +4150,11 @@ export interface components {
              * @default false
              */
             interrupt: boolean;
+            /**
+             * Interruptible
+             * @default true
+             */
+            interruptible: boolean;
             /** Text */
             text: string;
         };
@@ -3873,7 +4201,9 @@ export interface components {
          * @description A session in one line. `duration_s`: until its end or its last event, which came at `last_at`; `last_ms`, `p50_ms`,
          *     `worst_ms`: from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered;
          *     `cut_off`: turns the session's end cut off; `unanswered`: turns that were waited for in vain until then; `troubles`: times a
-         *     stage gave up; `events`: how many; `summary`, `topics`: what a model made of it once it was archived, "" and none without.
+         *     stage gave up; `events`: how many; `summary`, `topics`: what a model made of it once it was archived, "" and none without;
+         *     `variant`: which of the agent's it had; `fields`: what was collected, by name; `result`: the agent's schema, filled by a model
+         *     once it was archived, `result_error`: why it is not.
          */
         SessionRow: {
             /**
@@ -3895,6 +4225,10 @@ export interface components {
             events: number;
             /** Failed */
             failed: number;
+            /** Fields */
+            fields: {
+                [key: string]: string | number | boolean;
+            };
             /** Gateway */
             gateway: string;
             /** Interrupted */
@@ -3909,6 +4243,12 @@ export interface components {
             participants: components["schemas"]["PersonView"][];
             /** Restarts */
             restarts: number;
+            /** Result */
+            result: {
+                [key: string]: unknown;
+            } | null;
+            /** Result Error */
+            result_error: string;
             /** Room */
             room: string;
             /** Session */
@@ -3932,6 +4272,8 @@ export interface components {
             turns: number;
             /** Unanswered */
             unanswered: number;
+            /** Variant */
+            variant: string;
             /** Worst Ms */
             worst_ms: number | null;
         };
@@ -4076,6 +4418,33 @@ export interface components {
             worst_part: string;
         };
         /**
+         * SoundsSpec
+         * @description What is heard besides the agent's voice: files beside the agent's own, or `soft`, which comes along. Gains: dB, below the
+         *     sound as it is in the file.
+         */
+        SoundsSpec: {
+            /**
+             * Background
+             * @default
+             */
+            background: string;
+            /**
+             * Background Gain
+             * @default -30
+             */
+            background_gain: number;
+            /**
+             * Thinking
+             * @default
+             */
+            thinking: string;
+            /**
+             * Thinking Gain
+             * @default -24
+             */
+            thinking_gain: number;
+        };
+        /**
          * StageRow
          * @description `queued`: jobs that wait for a worker; `running`: in a worker's hands; `oldest_s`: how long the first of those that wait
          *     has waited; `done_per_s`: how many ended, the mean of the last ten seconds at most, null: not known yet.
@@ -4093,7 +4462,7 @@ export interface components {
              * Stage
              * @enum {string}
              */
-            stage: "stt" | "llm" | "tts";
+            stage: "stt" | "llm" | "tts" | "tools";
             /** Workers */
             workers: components["schemas"]["WorkerRow"][];
         };
@@ -4223,7 +4592,8 @@ export interface components {
         };
         /**
          * TicketAsked
-         * @description `agent`: "" is the usual one; `participant`, `room`: "" leaves them to the client.
+         * @description `agent`: "" is the usual one; `participant`, `room`: "" leaves them to the client; `metadata`: of the session, before
+         *     what its client says. Who asks with an operator's key vouches for the participant: agents remember people by that.
          */
         TicketAsked: {
             /**
@@ -4231,6 +4601,13 @@ export interface components {
              * @default
              */
             agent: string;
+            /**
+             * Metadata
+             * @default {}
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
             /**
              * Participant
              * @default
@@ -4290,6 +4667,76 @@ export interface components {
             result: string;
             /** Took Ms */
             took_ms: number | null;
+        };
+        /**
+         * Tools
+         * @description What the agent can do (docs/tools.md), beside the functions of its `agent.py`. Seconds, unless the name says otherwise.
+         */
+        Tools: {
+            /**
+             * Builtin
+             * @default []
+             */
+            builtin: ("end_call" | "transfer" | "send_digits" | "hold" | "say_by_heart" | "wait_quietly" | "weather")[];
+            /**
+             * By Heart
+             * @default {}
+             */
+            by_heart: {
+                [key: string]: string;
+            };
+            /**
+             * Http
+             * @default []
+             */
+            http: components["schemas"]["HttpSpec"][];
+            /**
+             * Mcp
+             * @default []
+             */
+            mcp: components["schemas"]["McpSpec"][];
+            /**
+             * Places Url
+             * @default https://geocoding-api.open-meteo.com/v1/search
+             */
+            places_url: string;
+            /**
+             * Pool
+             * @default false
+             */
+            pool: boolean;
+            /**
+             * Result Characters
+             * @default 8000
+             */
+            result_characters: number;
+            /**
+             * Rounds
+             * @default 5
+             */
+            rounds: number;
+            /**
+             * Tell Clients
+             * @default false
+             */
+            tell_clients: boolean;
+            /**
+             * Timeout
+             * @default 15
+             */
+            timeout: number;
+            /**
+             * Transfer To
+             * @default {}
+             */
+            transfer_to: {
+                [key: string]: string;
+            };
+            /**
+             * Weather Url
+             * @default https://api.open-meteo.com/v1/forecast
+             */
+            weather_url: string;
         };
         /** TrackRow */
         TrackRow: {
@@ -4451,6 +4898,12 @@ export interface components {
              */
             max_utterance: number;
             /**
+             * Mode
+             * @default voice
+             * @enum {string}
+             */
+            mode: "voice" | "push_to_talk";
+            /**
              * Regret
              * @default 0.6
              */
@@ -4485,6 +4938,21 @@ export interface components {
              * @default 1
              */
             waits: number;
+            /**
+             * Wake
+             * @default []
+             */
+            wake: string[];
+            /**
+             * Wake Context
+             * @default false
+             */
+            wake_context: boolean;
+            /**
+             * Wake For
+             * @default 20
+             */
+            wake_for: number;
         };
         /**
          * TurnView
@@ -4583,6 +5051,18 @@ export interface components {
             /** Problems */
             problems: components["schemas"]["TextProblem"][];
             spec: components["schemas"]["AgentSpec"] | null;
+        };
+        /**
+         * VariantSpec
+         * @description The agent with some of its settings others, for a share of the callers. All keys but these two are the agent's own.
+         */
+        VariantSpec: {
+            /** Name */
+            name: string;
+            /** Share */
+            share: number;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * VoiceSpec
@@ -5303,7 +5783,7 @@ export interface operations {
     dead_letters_v1_dead_letters_get: {
         parameters: {
             query?: {
-                stage?: ("stt" | "llm" | "tts") | null;
+                stage?: ("stt" | "llm" | "tts" | "tools") | null;
                 limit?: number;
                 cursor?: string;
             };
@@ -6988,6 +7468,7 @@ export interface operations {
                 forks?: boolean | null;
                 /** @description Part of any name in it. */
                 q?: string;
+                variant?: string;
                 limit?: number;
                 /** @description `next` of the page before. */
                 cursor?: string;

@@ -7,7 +7,7 @@ export type Bar = components["schemas"]["BarView"];
 
 /** `agent`: what the token is for, to be said in `start`. */
 export async function gatewayEntry(agent: string, room: string, signal: AbortSignal) {
-  return answered(api.POST("/v1/ws/ticket", { body: { agent, participant: "", room }, signal }));
+  return answered(api.POST("/v1/ws/ticket", { body: { agent, participant: "", room, metadata: {} }, signal }));
 }
 
 /** `identity`: who one was before; "" for a new one. */

@@ -211,6 +211,7 @@ export class Call {
       if (event.link.phase === "connected") this.letSleep ??= keepAwake();
       if (event.link.phase === "over") this.finish();
     }
+    if (event.type === "by_button" && !this.snapshot.mine.pushToTalk) this.setPushToTalk(true);
     if (event.type === "speech" && event.participant === this.transport.identity) this.unheardSince = 0;
     const { lines } = this.snapshot.call.transcript;
     this.show({ call: reduce(this.snapshot.call, event, now) });

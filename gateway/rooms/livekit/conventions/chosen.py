@@ -14,10 +14,11 @@ from schemas.config.agent import AgentSpec
 def conventions_of(agent: AgentSpec, rtvi: Rtvi) -> list[Convention]:
     """Word timings first: they are never later than their sound."""
     settings = agent.livekit
+    by_button = agent.turn_taking.mode == "push_to_talk"
     every: list[tuple[bool, Convention]] = [
         (settings.words, WordTimings()),
         (settings.rtvi != "off" or settings.tts_timing == "bare", rtvi),
-        (settings.state, AgentState()),
+        (settings.state or by_button, AgentState(state=settings.state, by_button=by_button)),
         (settings.transcription, Transcription()),
         (settings.old_transcription, OldTranscription()),
         (settings.transcripts, Transcripts()),

@@ -13,6 +13,7 @@ from aiohttp import web
 from gateway.rooms.websocket.room import WebSocketRoom
 from schemas.client import EndedMessage, ErrorMessage, PongMessage, TranscriptMessage, TurnMessage, WordsMessage
 from schemas.clock import Now
+from schemas.config.agent import AgentSpec, TurnTaking
 from schemas.events import MessageReceived, ParticipantJoined, SessionStarted, TurnEnded
 from schemas.log import MemoryBus
 from schemas.session.fold import fold_all
@@ -97,6 +98,27 @@ async def test_typed_push_to_talk_and_keys() -> None:
         assert "dtmf.received" in types
         reasons = [event.why for event in await gateway.bus.read(ready.session) if event.type == "turn.committed"]
         assert reasons == ["text", "push_to_talk"]
+
+
+async def test_an_agent_one_talks_to_by_a_button() -> None:
+    """`ready` says so; only what is said with it held is heard, and a turn that is cancelled is forgotten."""
+    async with door() as gateway, Pools(gateway.bus, says=["Yes."], seconds=0.2):
+        by_button = AgentSpec(turn_taking=TurnTaking(mode="push_to_talk"))
+        gateway.reception.agents.find = lambda name="": by_button  # type: ignore[method-assign]
+        client, ready = await gateway.begin()
+        assert ready.talk == "push_to_talk"
+        await talk(client, 0.5)
+        await client.send_json({"type": "talk", "pressed": True})
+        await talk(client, 0.5)
+        await client.send_json({"type": "talk", "pressed": False, "cancel": True})
+        assert (await until(client, TurnMessage)).reason == "cancelled"
+        await client.send_json({"type": "talk", "pressed": True})
+        await talk(client, 0.5)
+        await client.send_json({"type": "talk", "pressed": False})
+        assert (await until(client, TurnMessage)).how == "played"
+        log = await gateway.bus.read(ready.session)
+        assert [event.type for event in log].count("speech.started") == 2
+        assert [event.type for event in log].count("utterance.captured") == 1
 
 
 # ── coming back ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -199,7 +221,10 @@ async def test_bad_start(frame: str | bytes) -> None:
     [
         ({"agnet": "greeter"}, "there is no field 'agnet'; did you mean 'agent'?"),
         ({"meta-data": {}}, "there is no field 'meta-data'; did you mean 'metadata'?"),
-        ({"colour": "red"}, "there is no field 'colour'; there are version, rate, agent, participant, name, room,"),
+        (
+            {"colour": "red"},
+            "there is no field 'colour'; there are version, rate, sound, agent, participant, name, room,",
+        ),
         ({"x" * 200: 1}, f"there is no field {'x' * 40!r}; there are version"),
         ({"metadata": {"a": [[[[]]]]}}, "metadata: at most 4 objects and lists within each other are taken"),
         ({"metadata": {"a": "é" * 1500}}, "metadata: at most 2048 bytes of JSON are taken, these are 3008"),

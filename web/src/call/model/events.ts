@@ -31,6 +31,8 @@ export type CallEvent =
   | { type: "link"; link: Link }
   | { type: "session"; session: string; warnings: string[] }
   | { type: "agent"; state: AgentState }
+  /** The agent is talked to by a button alone. */
+  | { type: "by_button" }
   | { type: "speech"; participant: string; speaking: boolean }
   /** Words of a person: all of a line, by its name; an empty text withdraws it. */
   | {

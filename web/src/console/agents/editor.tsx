@@ -115,6 +115,7 @@ export function Editor({ name, file, onGone }: { name: string; file: AgentText |
           {save.data.saved.reach}
         </p>
       ) : null}
+      {file?.note ? <p className="text-sm text-muted">{file.note}</p> : null}
       {locked ? <p className="text-sm text-muted">It can be tried, but not saved: {locked}.</p> : null}
       {admin ? null : <p className="text-sm text-muted">Changing agents is for the role admin.</p>}
       {failed ? (

@@ -62,7 +62,9 @@ export default function ErasuresPage() {
 const KINDS: Record<Erasure["kind"], string> = {
   person: "All calls of a person",
   session: "Calls, one by one",
+  memory: "What was remembered of a person",
   retention: "What was old enough",
+  memory: "What was remembered of a caller",
 };
 
 function Proof({ one }: { one: Erasure }) {

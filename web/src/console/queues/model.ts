@@ -11,6 +11,7 @@ export const STAGES: Record<Stage, string> = {
   stt: "Speech to text",
   llm: "Language model",
   tts: "Text to speech",
+  tools: "Tools",
 };
 
 /** Seconds that are kept. */

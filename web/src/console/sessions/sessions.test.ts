@@ -34,6 +34,10 @@ function row(session: string, change: Partial<Row> = {}): Row {
     troubles: 0,
     summary: "",
     topics: [],
+    variant: "",
+    fields: {},
+    result: null,
+    result_error: "",
     ...change,
   };
 }

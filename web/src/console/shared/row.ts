@@ -8,6 +8,8 @@ const ENDS: Record<string, string> = {
   client_gone: "caller gone",
   end_requested: "ended on request",
   limit: "time limit",
+  idle: "nobody there",
+  machine: "answering machine",
   gateway_lost: "gateway lost",
   broken_off: "replay stopped",
   room_closed: "room closed",

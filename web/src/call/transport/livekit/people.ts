@@ -21,6 +21,11 @@ export function isAgent(participant: Participant): boolean {
   return participant.kind === ParticipantKind.AGENT && !participant.attributes["lk.publish_on_behalf"];
 }
 
+/** Whether it is talked to by a button alone. */
+export function isByButton(agent: Participant): boolean {
+  return agent.attributes["antiphon.talk"] === "push_to_talk";
+}
+
 export function stateOf(agent: Participant | undefined): AgentState {
   if (agent === undefined) return "absent";
   const state = agent.attributes[STATE];

@@ -5,7 +5,7 @@ import { Chat } from "@/call/transport/livekit/chat";
 import { TRIES } from "@/call/transport/livekit/endings";
 import { follow } from "@/call/transport/livekit/follow";
 import { Published } from "@/call/transport/livekit/media";
-import { everybodyIn, isAgent, tilesOf } from "@/call/transport/livekit/people";
+import { everybodyIn, isAgent, isByButton, tilesOf } from "@/call/transport/livekit/people";
 import { TrackVoice } from "@/call/transport/livekit/voice";
 import { WayIn } from "@/call/transport/livekit/way-in";
 import { Who } from "@/call/transport/livekit/who";
@@ -45,6 +45,7 @@ export class LiveKitTransport implements Transport {
   private readonly chat = new Chat(this.room, (event) => this.tell(event));
   private listener: Listener = () => {};
   private tilesChanged: () => void = () => {};
+  private byButton = false;
   private readonly wayIn: WayIn;
 
   private constructor(wish: Wish, back: WayBack | null) {
@@ -104,8 +105,18 @@ export class LiveKitTransport implements Transport {
     this.published.setMuted(muted);
   }
 
-  /** The button is the microphone's: a LiveKit room knows no other. */
-  talk(): void {}
+  /** The button is the microphone's, and also a message to an agent that is talked to by one. */
+  talk(pressed: boolean): void {
+    const agent = everybodyIn(this.room).find(isAgent);
+    if (agent === undefined || !isByButton(agent)) return;
+    const method = pressed ? "start_turn" : "end_turn";
+    this.room.localParticipant
+      .performRpc({ destinationIdentity: agent.identity, method, payload: "" })
+      .catch((error: unknown) => {
+        const message = `The agent did not take the button (${messageOf(error)}).`;
+        this.tell({ type: "trouble", code: "here", message });
+      });
+  }
 
   async say(text: string): Promise<void> {
     await this.chat.say(text);
@@ -186,6 +197,10 @@ export class LiveKitTransport implements Transport {
 
   private look(): void {
     this.who.look();
+    if (!this.byButton && everybodyIn(this.room).some((one) => isAgent(one) && isByButton(one))) {
+      this.byButton = true;
+      this.tell({ type: "by_button" });
+    }
     this.tilesChanged();
   }
 

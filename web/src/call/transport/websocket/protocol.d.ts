@@ -120,7 +120,7 @@ export interface components {
          * ReadyMessage
          * @description The answer to `start`: go. `session` and `ticket`, a secret, are what to come back with; `warnings`: what is not as the
          *     agent wants it, a sentence each, left out where there are none; `rate`: Hz of the sound that comes; `resumed`: the session was
-         *     there before.
+         *     there before; `talk`: `push_to_talk` where turns begin and end by `talk` alone, else left out.
          */
         ReadyMessage: {
             /**
@@ -135,6 +135,8 @@ export interface components {
             warnings?: string[];
             rate: number;
             resumed: boolean;
+            /** @enum {string} */
+            talk?: "voice" | "push_to_talk";
         };
         /**
          * SentenceMessage
@@ -167,7 +169,8 @@ export interface components {
         };
         /**
          * StartMessage
-         * @description The first frame, and only that. `rate`: Hz the client wants to hear; `agent`: "" for the default one; `participant`: who
+         * @description The first frame, and only that. `rate`: Hz the client wants to hear; `sound`: false for a conversation in text, in which
+         *     no sound is made, and which waits for its client as long as for words; `agent`: "" for the default one; `participant`: who
          *     the client is, `name`: what they are called; `room`: what the room is called, "" for a name of its own; `metadata`: what the
          *     session is to be found by, an object of your own, kept in its log and told to nobody else. `session` and `ticket`, of the
          *     `ready`: to come back; then the others but `rate` are not looked at. A field that is none of these is refused.
@@ -185,6 +188,8 @@ export interface components {
              * @enum {integer}
              */
             rate: 16000 | 24000 | 48000;
+            /** @default true */
+            sound: boolean;
             /** @default  */
             agent: string;
             /** @default  */
@@ -217,7 +222,8 @@ export interface components {
         };
         /**
          * TalkMessage
-         * @description Push-to-talk: while `pressed` the turn is the user's; released, it is the agent's at once.
+         * @description Push-to-talk: while `pressed` the turn is the user's; released, it is the agent's at once, or nobody's: `cancel` (with
+         *     `pressed: false`) forgets what was said.
          */
         TalkMessage: {
             /**
@@ -226,6 +232,29 @@ export interface components {
              */
             type: "talk";
             pressed: boolean;
+            /** @default false */
+            cancel: boolean;
+        };
+        /**
+         * ToolMessage
+         * @description A tool is called, and, `returned`, has come to its end with a `result` or an `error`. Only of agents that say so
+         *     (`tools.tell_clients`): all of it may be private.
+         */
+        ToolMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "tool";
+            turn: number;
+            call: string;
+            name: string;
+            arguments: {
+                [key: string]: unknown;
+            };
+            returned: boolean;
+            result: string;
+            error: string;
         };
         /**
          * TranscriptMessage
@@ -263,7 +292,7 @@ export interface components {
             how: "played" | "interrupted" | "dropped" | "failed" | "expired";
             reason: string;
             /** @enum {string} */
-            why: "" | "end_of_turn" | "silence" | "text" | "push_to_talk" | "interruption" | "greeting" | "say" | "fallback" | "repeat" | "filler";
+            why: "" | "end_of_turn" | "silence" | "text" | "push_to_talk" | "interruption" | "greeting" | "say" | "fallback" | "repeat" | "filler" | "tool" | "idle" | "goodbye";
             heard: string;
         };
         /**
@@ -305,7 +334,7 @@ export interface components {
             ][];
         };
         /** ToClient */
-        ToClient: components["schemas"]["ReadyMessage"] | components["schemas"]["StateMessage"] | components["schemas"]["SpeechMessage"] | components["schemas"]["TranscriptMessage"] | components["schemas"]["SentenceMessage"] | components["schemas"]["WordsMessage"] | components["schemas"]["ClearMessage"] | components["schemas"]["TurnMessage"] | components["schemas"]["MetricsMessage"] | components["schemas"]["ErrorMessage"] | components["schemas"]["EndedMessage"] | components["schemas"]["PongMessage"];
+        ToClient: components["schemas"]["ReadyMessage"] | components["schemas"]["StateMessage"] | components["schemas"]["SpeechMessage"] | components["schemas"]["TranscriptMessage"] | components["schemas"]["SentenceMessage"] | components["schemas"]["WordsMessage"] | components["schemas"]["ClearMessage"] | components["schemas"]["TurnMessage"] | components["schemas"]["ToolMessage"] | components["schemas"]["MetricsMessage"] | components["schemas"]["ErrorMessage"] | components["schemas"]["EndedMessage"] | components["schemas"]["PongMessage"];
         /** FromClient */
         FromClient: components["schemas"]["StartMessage"] | components["schemas"]["TypedMessage"] | components["schemas"]["TalkMessage"] | components["schemas"]["DtmfMessage"] | components["schemas"]["PlayedMessage"] | components["schemas"]["HangUpMessage"] | components["schemas"]["PingMessage"];
     };

@@ -22,6 +22,7 @@ const ENDINGS: Record<string, string> = {
   client_gone: "The call ended while this browser was away.",
   limit: "The call ended: it was silent for too long, or reached its longest duration.",
   gateway_lost: "The call ended because its gateway was lost and no other took it over.",
+  idle: "The call ended: nobody said anything.",
   room_closed: "The room was closed.",
   error: "The call ended because of an error in the gateway.",
 };

@@ -91,7 +91,7 @@ export class WebSocketTransport implements Transport, Ends {
 
   talk(pressed: boolean): void {
     this.pressed = pressed;
-    this.link.send({ type: "talk", pressed });
+    this.link.send({ type: "talk", pressed, cancel: false });
   }
 
   async say(text: string): Promise<void> {
@@ -143,6 +143,7 @@ export class WebSocketTransport implements Transport, Ends {
     switch (message.type) {
       case "ready":
         this.ready(message.session, message.warnings ?? [], message.resumed);
+        if (message.talk === "push_to_talk") this.tell({ type: "by_button" });
         break;
       case "state":
         this.agent = { ...this.agent, speaking: message.state === "speaking" };
@@ -176,7 +177,7 @@ export class WebSocketTransport implements Transport, Ends {
     this.speaker.restart();
     this.tell({ type: "session", session, warnings });
     this.tell({ type: "link", link: { phase: "connected" } });
-    if (this.pressed) this.link.send({ type: "talk", pressed: true }); // it counts as let go since the connection dropped
+    if (this.pressed) this.link.send({ type: "talk", pressed: true, cancel: false }); // it counts as let go since the connection dropped
     if (!resumed) this.tell({ type: "agent", state: "listening" });
     this.tellPeople();
   }

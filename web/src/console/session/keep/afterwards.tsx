@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import clsx from "clsx";
 import { Check, Clock3, GitFork, TriangleAlert } from "lucide-react";
-import { useEffect } from "react";
+import { Fragment, useEffect } from "react";
 import { Link } from "wouter";
 import { answered, api, apiNow, unlessRefused } from "@/api/client";
 import type { components } from "@/api/schema";
@@ -25,7 +25,8 @@ export default function Afterwards({ row }: { row: SessionRow }) {
   const follows = useFollowUps(row);
   const forks = useForks(session);
   useSummaryOnceThere(row, follows);
-  if (!row.summary && !row.topics.length && !follows.length && !forks.length) return null;
+  const brought = row.variant || row.result || row.result_error || Object.keys(row.fields ?? {}).length > 0;
+  if (!row.summary && !row.topics.length && !follows.length && !forks.length && !brought) return null;
   return (
     <section aria-label="What came of it" className="mx-4 mb-3 flex flex-col gap-2 text-sm md:mx-8">
       {row.summary ? <p className="max-w-prose">{row.summary}</p> : null}
@@ -38,6 +39,7 @@ export default function Afterwards({ row }: { row: SessionRow }) {
           ))}
         </ul>
       ) : null}
+      {brought ? <Brought row={row} /> : null}
       {follows.length ? (
         <ul aria-label="What followed" className="flex flex-wrap gap-x-5 gap-y-1 text-xs">
           {follows.map((one) => (
@@ -49,6 +51,30 @@ export default function Afterwards({ row }: { row: SessionRow }) {
         <Made key={one.session} session={session} fork={one} />
       ))}
     </section>
+  );
+}
+
+/** What the agent had, what it collected, and what a model made of the call. */
+function Brought({ row }: { row: SessionRow }) {
+  const told: [string, string][] = [
+    ...(row.variant ? [["Variant", row.variant] as [string, string]] : []),
+    ...Object.entries(row.fields ?? {}).map(([name, value]): [string, string] => [name, String(value)]),
+    ...Object.entries(row.result ?? {}).map(([name, value]): [string, string] => [
+      name,
+      typeof value === "string" ? value : JSON.stringify(value),
+    ]),
+    ...(row.result_error ? [["No result", row.result_error] as [string, string]] : []),
+  ];
+  return (
+    <dl aria-label="What it brought" className="grid max-w-prose grid-cols-[auto_1fr] gap-x-4 gap-y-0.5 text-xs">
+      {told.map(([name, value], place) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a field and the result may have the same name
+        <Fragment key={place}>
+          <dt className="text-muted">{name}</dt>
+          <dd className="min-w-0 break-words">{value}</dd>
+        </Fragment>
+      ))}
+    </dl>
   );
 }
 
@@ -86,8 +112,20 @@ function useSummaryOnceThere({ session, summary }: SessionRow, follows: readonly
   }, [there, summary, session, queries]);
 }
 
-const NAMES: Record<FollowUp["kind"], string> = { webhook: "Webhook", summary: "Summary", recording: "Recording" };
-const DONE: Record<FollowUp["kind"], string> = { webhook: "delivered", summary: "made", recording: "kept" };
+const NAMES: Record<FollowUp["kind"], string> = {
+  webhook: "Webhook",
+  summary: "Summary",
+  recording: "Recording",
+  result: "Result",
+  memory: "Memory",
+};
+const DONE: Record<FollowUp["kind"], string> = {
+  webhook: "delivered",
+  summary: "made",
+  recording: "kept",
+  result: "made",
+  memory: "written",
+};
 
 function Followed({ one }: { one: FollowUp }) {
   const [Icon, mood] =

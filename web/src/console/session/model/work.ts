@@ -210,7 +210,7 @@ class Desk {
 }
 
 const WHAT: Record<Stage, string> = { stt: "the caller’s words", llm: "the reply", tts: "the voice" };
-const OWN: ReadonlySet<string> = new Set(["greeting", "say", "fallback", "repeat", "filler"]);
+const OWN: ReadonlySet<string> = new Set(["greeting", "say", "fallback", "repeat", "filler", "idle", "goodbye"]);
 
 function llmKey(event: LogEvent): string {
   return `llm/${event.turn}.${generation(event) ?? 0}`;

@@ -28,7 +28,12 @@ export function SayForm({ session, onDone }: { session: string; onDone: Done }) 
   const [text, setText] = useState("");
   const [interrupt, setInterrupt] = useState(false);
   const asked = useAsk(onDone, (body: { text: string; interrupt: boolean }, header) =>
-    answered(api.POST("/v1/sessions/{session}/say", { params: { path: { session }, header }, body })),
+    answered(
+      api.POST("/v1/sessions/{session}/say", {
+        params: { path: { session }, header },
+        body: { ...body, interruptible: true },
+      }),
+    ),
   );
   return (
     <Form

@@ -1,0 +1,142 @@
+"""What a builder writes in agent.py: what the model is told of it, and what becomes of mistakes."""
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from workers.agents import ArgumentsError, Codes, Context, Recorded, load
+
+MENU = """
+    from __future__ import annotations
+
+    from typing import Annotated, Literal
+
+    from pydantic import BaseModel, Field
+
+    from workers.agents import Context, tool
+
+    from . import prices
+
+
+    class Table(BaseModel):
+        guests: int
+        outside: bool = False
+
+
+    @tool
+    def price(pizza: Literal["funghi", "salami"], count: int = 1) -> int:
+        '''What a pizza costs.
+
+        Args:
+            pizza: its name
+                as on the menu
+            count: how many
+
+        Returns:
+            euros
+        '''
+        return prices.PIZZAS[pizza] * count
+
+
+    @tool(name="book_table", repeat=True, timeout=3, patience=1.0, pool=True, cancel=True)
+    async def book(context: Context, table: Table, at: Annotated[str, Field(description="such as 19:30")]) -> str:
+        "Book a table."
+        await context.say("I am looking.")
+        return f"{context.session}: {table.guests} at {at}"
+"""
+
+
+def written(folder: Path, text: str, **beside: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "agent.py").write_text(dedent(text))
+    for name, content in beside.items():
+        (folder / f"{name}.py").write_text(dedent(content))
+    return folder
+
+
+def test_what_the_model_is_told(tmp_path: Path) -> None:
+    """The schema is made of annotations and docstring; what has a default may be left out."""
+    code = load(written(tmp_path, MENU, prices="PIZZAS = {'funghi': 9}"))
+    assert not code.problem
+    told = code.tools["price"].definition()["function"]
+    assert told["description"] == "What a pizza costs."
+    assert told["parameters"] == {
+        "type": "object",
+        "properties": {
+            "pizza": {"type": "string", "enum": ["funghi", "salami"], "description": "its name as on the menu"},
+            "count": {"type": "integer", "description": "how many"},
+        },
+        "required": ["pizza"],
+    }
+    book = code.tools["book_table"]
+    assert (book.repeat, book.timeout, book.patience, book.pool, book.cancel) == (True, 3, 1.0, True, True)
+    assert book.parameters["properties"]["at"] == {"type": "string", "description": "such as 19:30"}
+    assert set(book.parameters["properties"]) == {"table", "at"}
+
+
+async def test_functions_are_called(tmp_path: Path) -> None:
+    """Plain ones in a thread, with what the model gave made to fit; those with a context get one; junk beside is left out."""
+    code = load(written(tmp_path, MENU, prices="PIZZAS = {'funghi': 9}"))
+    price, book = code.tools["price"], code.tools["book_table"]
+    assert await price.run(Context(), price.fit({"pizza": "funghi", "count": "2", "please": True})) == 18
+    context = Context(session="s")
+    arguments = book.fit({"table": {"guests": 4}, "at": 19})
+    assert await book.run(context, arguments) == "s: 4 at 19"
+    assert isinstance(context.actions, Recorded)
+    assert context.actions.done == [("say", "I am looking.")]
+
+
+def test_arguments_that_do_not_fit(tmp_path: Path) -> None:
+    """The model is told what is wrong with which of them."""
+    price = load(written(tmp_path, MENU, prices="PIZZAS = {}")).tools["price"]
+    with pytest.raises(ArgumentsError, match=r"pizza: Input should be 'funghi' or 'salami'; count: Input should be"):
+        price.fit({"pizza": "margherita", "count": "many"})
+
+
+HEAD = "from workers.agents import Context, tool\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("def x(:\n", 1, "invalid syntax; expected Python"),
+        ("\n\n1 / 0\n", 3, "ZeroDivisionError: division by zero"),
+        ("raise SystemExit(3)\n", 1, "SystemExit: 3"),
+        (f"{HEAD}@tool\ndef f(a):\n    'x'\n", 2, 'the parameter "a" has no type; write a: str, or so'),
+        (f"{HEAD}@tool\ndef f(*a: int):\n    'x'\n", 2, "can't be given by name"),
+        (f"{HEAD}@tool\ndef f(a: int) -> None: ...\n", 2, "f: it has no docstring"),
+        (f"{HEAD}@tool\ndef f(a: 'Nowhere'):\n    'x'\n", 2, "an annotation can't be read"),
+        (f"{HEAD}@tool\ndef f(a: slice):\n    'x'\n", 2, "a type that JSON has none for"),
+        (f"{HEAD}@tool\ndef f(a: int, c: Context):\n    'x'\n", 2, "the context must be its first parameter"),
+        (f"{HEAD}@tool(timeout=0)\ndef f():\n    'x'\n", 2, "timeout=0; expected seconds above 0"),
+        (f"{HEAD}@tool(name='two words')\ndef f():\n    'x'\n", 2, "expected letters, digits"),
+        (f"{HEAD}@tool\ndef f():\n    'x'\n@tool(name='f')\ndef g():\n    'y'\n", 5, "two tools are called f"),
+        ("from . import nowhere\n", 1, "cannot import name 'nowhere'"),
+    ],
+)
+async def test_a_broken_file_is_one_sentence(tmp_path: Path, text: str, line: int, said: str) -> None:
+    """It names the file and the line; nothing is raised, and there are no tools."""
+    code = await Codes().of(written(tmp_path, text))
+    assert f"agent.py, line {line}: " in code.problem
+    assert said in code.problem
+    assert "\n" not in code.problem
+    assert not code.tools
+
+
+async def test_a_change_counts_for_new_sessions(tmp_path: Path) -> None:
+    """A session goes on with the code it began with; who begins later gets the new one, and what lies beside agent.py counts."""
+    codes = Codes()
+    text = f"{HEAD}from . import words\n@tool\ndef f() -> str:\n    'x'\n    return words.SAID\n"
+    before = await codes.of(written(tmp_path, text, words="SAID = 'before'"))
+    after = await codes.of(written(tmp_path, text, words="SAID = 'after'"))
+    again = await codes.of(tmp_path, before.version)
+    assert before.version != after.version
+    assert [await one.tools["f"].run(Context(), {}) for one in (before, after, again)] == ["before", "after", "before"]
+
+
+async def test_what_hangs_harms_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that does not come to its end is given up."""
+    monkeypatch.setattr("workers.agents._loading.WITHIN", 0.05)
+    code = await Codes().of(written(tmp_path, "import threading\nthreading.Event().wait()\n"))
+    assert "not read within 0.05 s" in code.problem

@@ -1,0 +1,136 @@
+"""Tool calls, as endpoints give them and as models write them. Pure.
+
+An endpoint that knows a model's way of calling gives them apart from the text, in pieces. Small local models write them as plain
+content: one JSON object, or several, that names a tool; doubled braces are theirs, too.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workers.providers import CalledTool
+
+__all__ = ["CallPiece", "Pieces", "written"]
+
+MOST = 16
+"""Calls at once."""
+LONGEST = 32_000
+"""Characters of one call's arguments."""
+_NAMES = ("name", "function", "tool", "tool_name", "function_name")
+_ARGUMENTS = ("arguments", "parameters", "args", "input", "tool_input", "function_args")
+_FUNCTION = re.compile(r"<function=(?P<name>[\w-]{1,64})>(?P<rest>.*?)(?:</function>|\Z)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class CallPiece:
+    index: int
+    name: str = ""
+    arguments: str = ""
+    id: str = ""
+
+
+class Pieces:
+    """Calls that come in pieces, by index; where an endpoint counts none, another id or name begins another call."""
+
+    def __init__(self) -> None:
+        self._calls: list[list[Any]] = []
+
+    def add(self, pieces: Iterable[CallPiece]) -> None:
+        for piece in pieces:
+            call = next((call for call in reversed(self._calls) if call[0] == piece.index), None)
+            another = call is not None and piece.id and call[3] and piece.id != call[3] and piece.name
+            if call is None or another:
+                if len(self._calls) >= MOST:
+                    return
+                call = [piece.index, "", "", piece.id]
+                self._calls.append(call)
+            call[1] = call[1] or piece.name
+            if len(call[2]) <= LONGEST:
+                call[2] += piece.arguments
+
+    def calls(self) -> tuple[CalledTool, ...]:
+        return tuple(CalledTool(name, _arguments(text), text) for _, name, text, _ in self._calls if name)
+
+
+def _arguments(text: str) -> dict[str, Any] | None:
+    if not text.strip():
+        return {}
+    if len(text) > LONGEST:
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if value is None:
+        return {}
+    return value if isinstance(value, dict) else None
+
+
+def written(text: str) -> tuple[CalledTool, ...]:
+    """The calls in what a model wrote for itself; () where none can be made out."""
+    if len(text) > LONGEST * 2:
+        return ()
+    found = [_of_function(match) for match in _FUNCTION.finditer(text)]
+    if not found:
+        found = [one for value in _values(text) for one in _calls(value)]
+    return tuple(found[:MOST])
+
+
+def _of_function(match: re.Match[str]) -> CalledTool:
+    values = list(_values(match["rest"]))
+    if values and isinstance(values[0], dict):
+        return CalledTool(match["name"], values[0])
+    parameters = re.findall(r"<parameter=([\w-]{1,64})>\s*(.*?)\s*</parameter>", match["rest"], re.DOTALL)
+    return CalledTool(match["name"], dict(parameters))
+
+
+def _calls(value: Any) -> Iterator[CalledTool]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _calls(one)
+    if not isinstance(value, dict):
+        return
+    inner = value.get("function")
+    if isinstance(inner, dict):
+        yield from _calls(inner)
+        return
+    for many in ("tool_calls", "calls"):
+        if isinstance(value.get(many), list):
+            yield from _calls(value[many])
+            return
+    name = next((value[key] for key in _NAMES if isinstance(value.get(key), str)), None)
+    if name is None:
+        return
+    given: Any = next((value[key] for key in _ARGUMENTS if key in value), {})
+    if isinstance(given, str):
+        yield CalledTool(name, _arguments(given), given)
+    elif isinstance(given, Mapping) or given is None:
+        yield CalledTool(name, dict(given or {}))
+
+
+def _values(text: str) -> Iterator[Any]:
+    """The JSON values in a text, whatever stands between them."""
+    decoder, place = json.JSONDecoder(), 0
+    text = _single(text)
+    while (found := re.search(r"[\[{]", text[place:])) is not None:
+        place += found.start()
+        try:
+            value, end = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            place += 1
+            continue
+        yield value
+        place = end
+
+
+def _single(text: str) -> str:
+    """`{{"name": …, "arguments": {{…}}}}` as it was meant."""
+    if re.search(r"\{\{\s*\"", text) is None:
+        return text
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return text.replace("{{", "{").replace("}}", "}")
+    return text
