@@ -80,6 +80,8 @@ class _Server:
         self._settled = asyncio.Event()
         self._running = False
         self._failed = 0.0
+        self._owning: asyncio.Task[None] | None = None
+        self._scope: Any = None
 
     async def wanted(self) -> None:
         """Have it connected; the first time that is waited for, a moment."""
@@ -89,7 +91,8 @@ class _Server:
             return
         self._running = True
         self._settled.clear()
-        self._tasks.spawn(self._own(), f"mcp {self._spec.name}")
+        self._scope = None
+        self._owning = self._tasks.spawn(self._own(), f"mcp {self._spec.name}")
         await self._wait()
 
     async def _wait(self) -> None:
@@ -99,15 +102,18 @@ class _Server:
 
     async def _own(self) -> None:
         """The connection, from its beginning to its end, in one task."""
+        import anyio
+
         self._broken.clear()
         try:
-            async with self._connected() as client:
-                self._client, self._failed = client, 0.0
-                self.tools, self.problem = await self._listed(client), ""
-                self._settled.set()
-                log.info("%s offers %d tools", self._spec.name, len(self.tools))
-                await self._broken.wait()
-                self._say("its connection broke")
+            with anyio.CancelScope() as self._scope:
+                async with self._connected() as client:
+                    self._client, self._failed = client, 0.0
+                    self.tools, self.problem = await self._listed(client), ""
+                    self._settled.set()
+                    log.info("%s offers %d tools", self._spec.name, len(self.tools))
+                    await self._broken.wait()
+                    self._say("its connection broke")
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling() and not self._broken.is_set():
@@ -201,6 +207,10 @@ class _Server:
             await asyncio.gather(calling, broken, return_exceptions=True)
 
     async def aclose(self) -> None:
+        """By the protocol's own scope: whoever cancels its task while it ends a program leaves that program unreaped."""
+        if self._owning is not None and self._scope is not None:
+            self._scope.cancel()
+            await asyncio.wait({self._owning}, timeout=_CONNECTING)
         await self._tasks.aclose()
 
 
