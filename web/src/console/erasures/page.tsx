@@ -64,7 +64,6 @@ const KINDS: Record<Erasure["kind"], string> = {
   session: "Calls, one by one",
   memory: "What was remembered of a person",
   retention: "What was old enough",
-  memory: "What was remembered of a caller",
 };
 
 function Proof({ one }: { one: Erasure }) {

@@ -19,7 +19,7 @@ export function useHeight(element: RefObject<HTMLElement | null>): number {
 }
 
 /** Makes something reach from where it stands, `covered` pixels from the top at least, to the lower end of the window, however
- * far the page is scrolled. */
+ * far the page is scrolled. Until then it needs a height of its own: in an endless one a list of events would be there whole. */
 export function useToTheEnd(element: RefObject<HTMLElement | null>, there: boolean, covered: number): void {
   useEffect(() => {
     const one = element.current;

@@ -119,7 +119,7 @@ export function OpenCall({ session, view, log }: { session: string; view: Sessio
           <aside
             ref={beside}
             aria-busy={!log.complete && log.failed === null}
-            className="sticky flex flex-col self-start border-l border-line bg-surface"
+            className="sticky flex h-dvh flex-col self-start border-l border-line bg-surface"
             style={{ top: covered }}
           >
             <Tabs
