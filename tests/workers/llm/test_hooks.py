@@ -16,6 +16,7 @@ from schemas.config.settings import Settings
 from schemas.events import (
     AgentChanged,
     Event,
+    HookBegan,
     HookCalled,
     ReplyFinished,
     ReplySentence,
@@ -346,6 +347,49 @@ async def test_a_redelivered_job_asks_no_hook_again(agents: Path, ran: list[Any]
         assert last_said(provider) == "A table for the Queen, please."
 
 
+@pytest.mark.parametrize("hook", ["on_user_turn", "on_enter"])
+@virtually
+async def test_a_hook_at_work_when_its_worker_died_is_not_called_again(agents: Path, ran: list[Any], hook: str) -> None:
+    """It has begun, and nobody knows what it did: that is told, and the call goes on without it."""
+    async with Pool() as pool:
+        spec = agent(agents)
+        if hook == "on_enter":
+            job: Any = HookJob.of(spec, "a", "on_enter", "on_enter/0")
+            call = job.call
+            await pool.bus.open(
+                "a", "gw", "o", [SessionStarted(room="r", transport="memory", agent=spec, gateway="gw")]
+            )
+            await pool.bus.publish("a", 1, Publication(1, [], [job]))
+        else:
+            await ask(pool, spec, "change me")
+            call = "on_user_turn/1.0"
+        gone = Died(call, hook)
+        pool.start(gone)
+        await until(lambda: log(pool, HookBegan))
+        pool.tasks[0].cancel()
+        pool.start(stage(ScriptedLlm(["So it is.", STOP]), agents))
+        await until(lambda: log(pool, HookCalled))
+        if hook == "on_user_turn":
+            assert (await finished(pool)).reason == "stop"
+        (hooked,) = await log(pool, HookCalled)
+        assert (hooked.call, hooked.decision) == (call, "")
+        assert "unknown how far it was done" in hooked.error
+        assert ran == []
+
+
+class Died(LlmStage):
+    """A worker that has a hook begun, and is never heard of again."""
+
+    def __init__(self, call: str, hook: str) -> None:
+        super().__init__(ScriptedLlm([STOP]), Settings(_env_file=None))  # type: ignore[call-arg]
+        self._call, self._hook = call, hook
+
+    async def run(self, works: Any) -> None:
+        for work in works:
+            await work.step([HookBegan(call=self._call, hook=self._hook, turn=work.job.turn, cause=work.cause)])
+        await asyncio.sleep(1000)
+
+
 # ── on_tool ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -512,7 +556,8 @@ async def test_on_idle_asks_and_then_says_goodbye(agents: Path) -> None:
         spec = agent(agents)
         jobs = [HookJob.of(spec, "a", "on_idle", f"on_idle/1.{n}", count=n) for n in (1, 2)]
         first, second = await beside(pool, agents, *jobs)
-        assert (first.decision, first.text, second.decision) == ("said", "Are you still there?", "")
+        assert (first.decision, first.text) == ("said", "Are you still there?")
+        assert (second.decision, second.text) == ("said", "")  # it saw to it itself
         await until(lambda: log(pool, SayRequested))
         assert [event.text for event in await log(pool, SayRequested)] == ["Goodbye."]
         ends = [event for event in await log(pool) if event.type == "end.requested"]

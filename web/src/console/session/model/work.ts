@@ -61,6 +61,7 @@ class Desk {
     else if (type === "reply.sentence") this.sentence(event);
     else if (type === "reply.finished") this.finish(event, llmKey(event), "llm", "the reply");
     else if (type === "clip.ready") this.clip(event);
+    else if (type === "hook.began") this.open(event, `hook/${body.call}`, "llm", `the hook ${body.hook}`);
     else if (type === "hook.called") this.finish(event, `hook/${body.call}`, "llm", `the hook ${body.hook}`);
     else if (type === "stage.failed" || type === "stage.expired") this.lost(event);
     else if (type === "turn.ended") this.close(event, (one) => one.turn === event.turn);
