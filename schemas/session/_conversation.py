@@ -42,7 +42,9 @@ def _hook_called(draft: Draft, event: HookCalled) -> None:
 
 
 def _step_entered(draft: Draft, event: StepEntered) -> None:
-    draft.agent = in_step(draft.agent, event.step)
+    before, draft.agent = draft.agent, in_step(draft.agent, event.step)
+    if draft.agent.voice != before.voice:
+        draft.phrases = {}
 
 
 def _agent_changed(draft: Draft, event: AgentChanged) -> None:
