@@ -16,7 +16,6 @@ from pathlib import Path
 from api.problems import Problem, missing
 from schemas.config.agent import (
     AGENT_FILE,
-    CODE_FILE,
     INSTRUCTIONS_FILE,
     KNOWLEDGE,
     SCENARIOS,
@@ -26,6 +25,7 @@ from schemas.config.agent import (
     parse_agent,
 )
 from schemas.config.agents import Agents
+from schemas.config.conversation import CODE_FILE
 from schemas.config.explain import Complaint, complaints
 from schemas.drafts import PREFIX, is_draft
 from schemas.errors import AgentSpecError

@@ -451,7 +451,8 @@ class Posting(Protocol):
 
     async def post(self, session: str, request: str, event: Event) -> Receipt:
         """Append one of say.requested, message.received, instructions.changed, end.requested, action.requested, memory.loaded,
-        context.summarized, and a tool.returned whose reply is void, without an epoch."""
+        context.summarized, and what came of a tool or hook whose reply is void (tool.returned, hook.called, step.entered,
+        agent.changed), without an epoch."""
 
 
 class Announcing(Protocol):

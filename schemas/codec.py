@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from schemas.clock import Micros
 from schemas.errors import EventError, FutureEvent
-from schemas.events import Event, SessionStarted
-from schemas.jobs import Job, LlmJob, SttJob, ToolJob, TtsJob
+from schemas.events import AgentChanged, Event, SessionStarted
+from schemas.jobs import HookJob, Job, LlmJob, SttJob, ToolJob, TtsJob
 from schemas.text.clean import mended
 from schemas.upcast import UPCASTERS, Registry, upcast
 
@@ -31,7 +31,7 @@ _NOT_IN_BODY = {"seq", "at", "type"}
 def prepare() -> None:
     """Make the validators of all events and jobs now, for who must answer in time; else each is made with the first of its kind,
     for who only looks."""
-    for cls in (*EVENT_TYPES.values(), *_JOBS.values()):
+    for cls in (*EVENT_TYPES.values(), *_JOBS.values(), HookJob):
         cls.model_rebuild()
 
 
@@ -40,7 +40,7 @@ def encode_event(event: Event) -> bytes:
     body = event.model_dump(exclude=_NOT_IN_BODY, exclude_defaults=True)
     if event.v != 1:
         body["v"] = event.v
-    if isinstance(event, SessionStarted):
+    if isinstance(event, SessionStarted | AgentChanged):
         body["agent"] = event.agent.model_dump()
     return _pack(body, f"event {event.type}")
 
@@ -74,7 +74,7 @@ def event_to_json(event: Event) -> dict[str, Any]:
     body = event.model_dump(mode="json", exclude=_NOT_IN_BODY, exclude_defaults=True)
     if event.v != 1:
         body["v"] = event.v
-    if isinstance(event, SessionStarted):
+    if isinstance(event, SessionStarted | AgentChanged):
         body["agent"] = event.agent.model_dump(mode="json")
     return {"seq": event.seq, "at": event.at, "type": event.type, **body}
 
@@ -98,7 +98,7 @@ def encode_job(job: Job) -> bytes:
 def decode_job(body: bytes, answers: int | None = None) -> Job:
     """The job in `body`; `answers`: the seq it answers, where the log kept it apart. EventError: broken."""
     fields = _unpack(body, "job")
-    cls = _JOBS.get(fields.get("stage", ""))
+    cls = HookJob if "hook" in fields else _JOBS.get(fields.get("stage", ""))
     if cls is None:
         stage, name = fields.get("stage"), fields.get("id", "?")
         raise EventError(f"job {name}: its stage is {stage!r}; stt, llm, tts or tools was expected")

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.audio import AudioRef
 from schemas.clock import Micros, Now
 from schemas.config.agent import AgentSpec
+from schemas.config.conversation import HookName
 
 Stage = Literal["stt", "llm", "tts", "tools"]
 STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
@@ -476,6 +477,59 @@ class ContextSummarized(_Event):
     model: str = ""
 
 
+# ── how the conversation goes ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class HookBegan(_Event):
+    """A hook of the agent's `agent.py` is called. `call`: which call of it, unique in the session. What has such an event is not
+    called again, whatever came of it. (One with `pure=True` has none: it only looks.)"""
+
+    type: Literal["hook.began"] = "hook.began"
+    call: str
+    hook: HookName
+
+
+class HookCalled(_Event):
+    """What a call of a hook decided. `call`: as in hook.began.
+
+    `decision`: "" (nothing), of on_user_turn `changed` (`text` is what the LLM is told), `vetoed` (`text`: why), `answered`
+    (`text` is said, no LLM is asked); of on_tool `changed` (`arguments`), `vetoed` (`text`: what the LLM is told), `answered`
+    (`text`: the result); of on_enter `greeted` (`text`: the greeting); of on_idle `said` (`text`; "": it has seen to the silence
+    itself). `values`: for `{{values.NAME}}` in instructions and greeting; `state`: as in tool.returned; `error`: it failed, and
+    the call went on without it.
+    """
+
+    type: Literal["hook.called"] = "hook.called"
+    call: str
+    hook: HookName
+    decision: Literal["", "changed", "vetoed", "answered", "greeted", "said"] = ""
+    text: str = ""
+    arguments: dict[str, Any] | None = None
+    values: dict[str, str] = Field(default_factory=dict)
+    state: dict[str, Any] = Field(default_factory=dict)
+    error: str = ""
+    took: float = 0.0
+
+
+class StepEntered(_Event):
+    """The conversation is in this step of the agent's from here on: its instructions, tools, voice and LLM count. `via`: the
+    tool or hook that went there."""
+
+    type: Literal["step.entered"] = "step.entered"
+    step: str
+    via: str = ""
+
+
+class AgentChanged(_Event):
+    """Another agent has the session from here on (whole, as in session.started). `context`: it is told what was said before;
+    `via`: the tool or hook that handed over."""
+
+    type: Literal["agent.changed"] = "agent.changed"
+    agent: AgentSpec
+    context: bool = True
+    via: str = ""
+
+
 class ClipReady(_Event):
     """Sound of sentence `index`, part `part` (`last`: no further part). Timings are from the start of this part.
 
@@ -589,6 +643,10 @@ Event = Annotated[
     | FieldCollected
     | MemoryLoaded
     | ContextSummarized
+    | HookBegan
+    | HookCalled
+    | StepEntered
+    | AgentChanged
     | ClipReady
     | PlaybackStarted
     | PlaybackPaused

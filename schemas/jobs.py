@@ -1,17 +1,20 @@
 """What the stages are asked to do. A job says what it needs, what fences it, which lane it holds and what follows it."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from schemas.audio import AudioRef
 from schemas.config.agent import AgentSpec
+from schemas.config.conversation import HookName
 from schemas.events import Stage
 
 HINT_DEADLINE = 1.0
 """Seconds after which nobody wants a partial any more."""
 
 
+HOOK_SLACK = 3.0
+"""Seconds beyond a hook's time in which a worker takes its job and answers."""
 TOOLS_DEADLINE = 900.0
 """Seconds that a reply with tools may take, at the very most."""
 QUEUED = 5.0
@@ -177,9 +180,10 @@ class TtsJob(_Job):
         )
 
     @classmethod
-    def fixed(cls, agent: AgentSpec, session: str, phrase: str, text: str) -> "TtsJob":
-        """A fixed phrase, which any turn of the session may play."""
-        return cls._spoken(agent, id=f"tts/{phrase}", session=session, index=0, text=text, phrase=phrase)
+    def fixed(cls, agent: AgentSpec, session: str, phrase: str, text: str, voices: int = 0) -> "TtsJob":
+        """A fixed phrase, which any turn of the session may play; `voices`: how often that has another one by now."""
+        id = f"tts/{phrase}@{voices}" if voices else f"tts/{phrase}"
+        return cls._spoken(agent, id=id, session=session, index=0, text=text, phrase=phrase)
 
     @classmethod
     def _spoken(cls, agent: AgentSpec, **fields: Any) -> "TtsJob":
@@ -220,6 +224,34 @@ class ToolJob(_Job):
         return None
 
 
-Job = Annotated[SttJob | LlmJob | TtsJob | ToolJob, Field(discriminator="stage")]
+class HookJob(_Job):
+    """Call a hook of the agent's, beside the replies. No fence. Lane: `hooks`, so that they run one after another.
 
-__all__ = ["Job", "LlmJob", "Stage", "SttJob", "ToolJob", "TtsJob"]
+    `hook`, `call`: as in hook.called; `about`: what it is told: `count` (on_idle), `text`, `heard`, `interrupted`
+    (on_agent_turn), `reason` (on_exit).
+    """
+
+    stage: Literal["llm"] = "llm"
+    hook: HookName
+    call: str
+    about: dict[str, Any] = {}
+
+    @classmethod
+    def of(
+        cls, agent: AgentSpec, session: str, hook: HookName, call: str, *, turn: int | None = None, **about: Any
+    ) -> "HookJob":
+        """In the agent's time for it, and a little for the way."""
+        return cls(
+            id=f"hook/{call}", session=session, turn=turn, hook=hook, call=call, about=about,
+            deadline=(agent.hooks.exit if hook == "on_exit" else agent.hooks.timeout) + HOOK_SLACK,
+        )  # fmt: skip
+
+    @property
+    def lane(self) -> str | None:
+        return "hooks"
+
+
+Job = SttJob | LlmJob | TtsJob | ToolJob | HookJob
+"""By `stage`, and a HookJob, which is the LLM stage's too, by its `hook`."""
+
+__all__ = ["HookJob", "Job", "LlmJob", "Stage", "SttJob", "ToolJob", "TtsJob"]

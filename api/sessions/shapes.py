@@ -150,7 +150,7 @@ class ToolView(BaseModel):
 
 NoteKind = Literal[
     "interruption", "retry", "expired", "stale", "failed", "filler",
-    "joined", "left", "resumed", "rewound", "say", "instructions", "end", "warning",
+    "joined", "left", "resumed", "rewound", "say", "instructions", "end", "warning", "hook", "step", "agent",
 ]  # fmt: skip
 
 

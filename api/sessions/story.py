@@ -12,7 +12,7 @@ from schemas.events import Event
 from schemas.session.sound import Score
 from schemas.session.state import SessionState
 from schemas.session.summary import Gist, Telling
-from schemas.session.words import line
+from schemas.session.words import is_bookkeeping, line
 
 
 @dataclass(slots=True)
@@ -145,6 +145,8 @@ def _kind(event: Event) -> NoteKind | None:
             return "filler"
         case e.StageFailed():
             return "retry" if event.will_retry else "failed"
+        case e.HookCalled():
+            return "failed" if event.error else None if is_bookkeeping(event) else "hook"
         case e.SessionStarted() if event.warnings:
             return "warning"
         case _:
@@ -160,6 +162,8 @@ _KINDS: dict[type, NoteKind] = {
     e.SayRequested: "say",
     e.InstructionsChanged: "instructions",
     e.EndRequested: "end",
+    e.StepEntered: "step",
+    e.AgentChanged: "agent",
 }
 
 

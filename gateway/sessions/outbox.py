@@ -14,7 +14,7 @@ from schemas.clock import Clock, Now
 from schemas.codec import encode_event, encode_job
 from schemas.errors import EventError
 from schemas.events import Event, Stage, UtteranceCaptured
-from schemas.jobs import Job, LlmJob, SttJob, ToolJob, TtsJob
+from schemas.jobs import Job, SttJob
 
 log = logging.getLogger("antiphon.gateway.log")
 
@@ -83,7 +83,7 @@ class Outbox:
 
     def _can_be_written(self, item: Event | Job) -> bool:
         try:
-            encode_job(item) if isinstance(item, SttJob | LlmJob | TtsJob | ToolJob) else encode_event(item)
+            encode_job(item) if isinstance(item, Job) else encode_event(item)
         except EventError as error:
             log.error("left out of the log: %s", error, extra={"session": self._session})
             self._metrics.unwritable.inc()

@@ -37,7 +37,8 @@ class Teller:
         if isinstance(event, StageFailed):
             self._warn(event)
             message = _FAILED[event.stage] + ("; it is tried again." if event.will_retry else ".")
-            self._send([ErrorMessage(code=f"{event.stage}_{event.code}", message=message, fatal=False)])
+            if not event.job.startswith("hook/"):  # nothing that anybody waits for
+                self._send([ErrorMessage(code=f"{event.stage}_{event.code}", message=message, fatal=False)])
         told = self._narrator.messages(event)
         self._send(told)
         return told

@@ -33,7 +33,8 @@ def _partial(state: State, fact: TranscriptPartial, now: Now) -> None:
 def _transcribed(state: State, fact: TranscriptFinal, now: Now) -> None:
     """A transcript: of an utterance that stands, late as it may be; what was replaced meanwhile is ignored."""
     state.deaf = False
-    state.questions = 0 if fact.text.strip() else state.questions
+    if fact.text.strip():
+        state.questions, state.idle_asked = 0, None
     at = state.turn_time(now)
     for turn in tuple(state.turns.values()):
         for utterance in turn.utterances:

@@ -147,6 +147,8 @@ def early(state: State) -> bool:
 
 def speculates(state: State) -> bool:
     """Replies are made before their turn is committed, as long as the pools have room for wasted work."""
+    if state.agent.hooked.get("on_user_turn") == "once":
+        return False  # the reply runs code that may have effects
     return state.load.short and state.agent.turn_taking.speculate_below > 0 and not state.calls
 
 
@@ -157,6 +159,7 @@ def _then(state: State, turn: Turn, name: str, generation: int, *, committed: bo
         return None
     if (
         state.calls
+        or state.enters
         or (early(state) and not committed)
         or turn.undecided
         or state.humans > 1

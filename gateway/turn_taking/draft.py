@@ -9,14 +9,16 @@ from gateway.turn_taking.heard import heard
 from gateway.turn_taking.interface import Capture, Decision, Publish, Stop, Tell
 from gateway.turn_taking.moments import LONG_AGO
 from gateway.turn_taking.people import Person
-from gateway.turn_taking.state import Bundle, Committed, Own, Sent, State, Turn
+from gateway.turn_taking.state import Bundle, Committed, Own, Reply, Sent, State, Turn
 from schemas.client import ToClient
 from schemas.clock import Now, TurnTime
 from schemas.events import CommitReason, Event, GatewayEvent, TurnCommitted, TurnEnded
-from schemas.jobs import Job, LlmJob, SttJob, TtsJob
+from schemas.jobs import HookJob, Job, LlmJob, SttJob, TtsJob
 
 MOST_FACTS = 100
 """Events of a publication to which further ones are added: the log answers nobody else while it writes them."""
+_TOLD = 8_000
+"""Characters that a hook is told of a reply."""
 KEPT = 5.0
 """Seconds for which our own facts are kept, in case the log loses its tail."""
 
@@ -128,6 +130,17 @@ class Draft:
         if self.state.playback is not None and self.state.playback.turn == turn.id:
             self.state.playback = None
             self.decisions.append(Stop(turn.id))
+        if reply is not None and into is None and reason != "session":
+            self._tell_hook(turn, reply, interrupted=how == "interrupted")
+
+    def _tell_hook(self, turn: Turn, reply: Reply, *, interrupted: bool) -> None:
+        """on_agent_turn, of what was heard at all. (What bridged a wait is nothing the agent had to say.)"""
+        agent, said = self.state.agent, " ".join(sentence.text for sentence in reply.sentences)
+        words = heard(reply.sentences)
+        if "on_agent_turn" in agent.hooked and words and (turn.own is None or turn.own.why in ("greeting", "say")):
+            about = {"said": said[:_TOLD], "heard": words[:_TOLD], "interrupted": interrupted}
+            call = f"on_agent_turn/{turn.id}"
+            self.enqueue(HookJob.of(agent, self.state.session, "on_agent_turn", call, turn=turn.id, **about))
 
     def dismiss_own(self, *, again: bool = False) -> None:
         """The agent's own words that nobody has heard yet give way, but for those that nobody interrupts; a request waits again,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from gateway.turn_taking import answers, arriving, lost
+from gateway.turn_taking import answers, arriving, lost, moved
 from gateway.turn_taking.moments import LONG_AGO
 from gateway.turn_taking.people import Person
 from gateway.turn_taking.state import (
@@ -228,7 +228,7 @@ _OWN = ("greeting", "say", "fallback", "repeat", "filler", "idle", "goodbye")
 
 def _message(state: State, fact: MessageReceived, now: Now) -> None:
     """Written: by somebody in the room (then its turn is named, and the users' again), or by the API."""
-    state.questions = 0
+    state.questions, state.idle_asked = 0, None
     if fact.turn is None:
         if fact.text.strip():
             state.letters = (*state.letters, Letter(fact.participant, fact.text))
@@ -246,7 +246,7 @@ def _say_requested(state: State, fact: SayRequested, now: Now) -> None:
 
 
 def _keys(state: State, fact: DtmfReceived, now: Now) -> None:
-    state.questions, state.silent = 0, state.turn_time(now)
+    state.questions, state.idle_asked, state.silent = 0, None, state.turn_time(now)
 
 
 def _woke(state: State, fact: AgentWoke, now: Now) -> None:
@@ -474,4 +474,5 @@ _CHANGES: dict[type, Callable[[State, Any, Now], None]] = {
     PlaybackFinished: _playback,
     **arriving.CHANGES,
     **lost.CHANGES,
+    **moved.CHANGES,
 }

@@ -9,6 +9,8 @@ def settle(draft: Draft) -> bool:
     state = draft.state
     if state.greeted or state.holds_back or state.away_since is not None or not state.humans:
         return False
+    if state.enters:
+        return False  # it may give another one
     if not state.agent.greeting.strip() or any(own.why == "greeting" for own in state.wanted):
         return False
     draft.want(greeting_of(state.agent, state.greeting))

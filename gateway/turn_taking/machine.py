@@ -1,6 +1,6 @@
 """The machine's face: `start` and `step`. Each step takes one input, then does whatever is due until nothing is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from gateway.turn_taking import (
     filler,
     greeting,
     hearing,
+    hooks,
     idle,
     phrases,
     playing,
@@ -42,16 +43,20 @@ from schemas.bus import Outcome
 from schemas.client import Activity, StateMessage
 from schemas.clock import Micros, Now
 from schemas.config.agent import AgentSpec
+from schemas.config.steps import begun
 from schemas.events import (
+    AgentChanged,
     ClipReady,
     EndRequested,
     Event,
+    HookCalled,
     MessageReceived,
     ReplyFinished,
     ReplySentence,
     SayRequested,
     StageExpired,
     StageFailed,
+    StepEntered,
     ToolCalled,
     ToolReturned,
     TranscriptFinal,
@@ -60,6 +65,7 @@ from schemas.events import (
 
 RULES = (
     presence.leave,
+    hooks.settle,
     trouble.settle,
     hearing.settle,
     callee.settle,
@@ -79,6 +85,8 @@ given up before anybody waits for it; speech is captured before words are judged
 to, is known before what was said is answered; words said over the agent are judged before a turn is committed; the floor passes
 before anything sounds; a wait is bridged only where nothing can sound; phrases are made ahead when the greeting has been asked
 for; silence is broken, and the session ends by time, only when nothing else is due."""
+_EXITING = (presence.settle,)
+"""Once nobody is answered any more."""
 READ = (
     TranscriptFinal,
     TranscriptPartial,
@@ -89,6 +97,9 @@ READ = (
     StageExpired,
     ToolCalled,
     ToolReturned,
+    HookCalled,
+    StepEntered,
+    AgentChanged,
     MessageReceived,
     SayRequested,
     EndRequested,
@@ -105,7 +116,8 @@ def start(
     """A session just opened: `session.started` is its event `seq`, appended at `began`, with the call's `metadata`. Nobody has
     joined; no client is attached."""
     state = State(
-        session, agent, opened=now, began=began, metadata=metadata, generation=generation, saw=seq, away_since=now, active=now
+        session, begun(agent), opened=now, began=began, metadata=metadata, generation=generation, saw=seq, away_since=now,
+        active=now,
     )  # fmt: skip
     state.silent = state.turn_time(now)
     state.wake_at = _wake_at(state)
@@ -140,7 +152,7 @@ def _in_passing(state: State, item: Input, now: Now) -> State | None:
 def settle(draft: Draft) -> tuple[State, list[Decision]]:
     """Do what is due, send what may be sent, and say when to be woken."""
     rounds = 0
-    while not draft.state.closed and any(rule(draft) for rule in RULES):
+    while not draft.state.closed and any(rule(draft) for rule in _rules(draft.state)):
         rounds += 1
         if rounds > ROUNDS:
             raise AssertionError(f"turn-taking does not come to rest: {draft.state}")
@@ -150,10 +162,16 @@ def settle(draft: Draft) -> tuple[State, list[Decision]]:
     return draft.state, draft.decisions
 
 
+def _rules(state: State) -> tuple[Callable[[Draft], bool], ...]:
+    return RULES if state.exiting is None else _EXITING
+
+
 # ── inputs ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _take(draft: Draft, item: Input) -> None:
+    if draft.state.exiting is not None and not isinstance(item, LogEvent | Tick | Published | HungUp):
+        return  # nobody is answered any more
     match item:
         case SpeechEdge():
             hearing.edge(draft, item)
@@ -195,6 +213,8 @@ def _log_event(draft: Draft, event: Event) -> None:
     facts.apply(draft.state, event, draft.now)
     if not complete:
         playing.no_more_parts(draft)
+    if draft.state.exiting is not None:
+        return
     match event:
         case TranscriptPartial():
             hearing.partial_came(draft, event)
@@ -302,8 +322,8 @@ def _show(draft: Draft) -> None:
 def _wake_at(state: State) -> Now:
     if state.closed:
         return NO_TIMER
-    wake = min(moment for moment, _, _ in presence.ends_at(state))
-    if state.away_since is not None:
+    wake = min(*(moment for moment, _, _ in presence.ends_at(state)), NO_TIMER, *hooks.timers(state))
+    if state.away_since is not None or state.exiting is not None:
         return wake
     timers = (*hearing.timers(state), *barge_in.timers(state), *replying.timers(state), *tools.timers(state))
     timers += (*trouble.timers(state), *filler.timers(state), *phrases.timers(state), *idle.timers(state))

@@ -28,7 +28,7 @@ def settle(draft: Draft) -> bool:
     if not to_say and (not missing or _greeting_comes(state) or _one_is_made(state)):
         return False
     name = (to_say or missing)[0]
-    draft.enqueue(TtsJob.fixed(state.agent, state.session, name, texts[name]))
+    draft.enqueue(TtsJob.fixed(state.agent, state.session, name, texts[name], state.voices))
     state.phrases_asked |= {name}
     return True
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gateway.inputs import Digits, Joined, Left, PushToTalk
-from gateway.turn_taking import barge_in, replying, waking
+from gateway.turn_taking import barge_in, hooks, replying, waking
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.hearing import begin_speech, finish_speech
 from gateway.turn_taking.people import Silent
@@ -120,6 +120,9 @@ def detached(draft: Draft, held: bool = False) -> None:
 def ends_at(state: State) -> Iterator[tuple[Now, str, str]]:
     """(`now`, reason, detail) of the ends that time may bring."""
     limits = state.agent.limits
+    if (exiting := state.exiting) is not None:
+        yield exiting.until, exiting.reason, exiting.detail
+        return
     yield Now(state.opened + limits.session), "limit", f"the session lasted {limits.session:g} s (limits.session)"
     if state.away_since is not None and state.held:
         held = f"on hold for {limits.hold:g} s (limits.hold)"
@@ -154,19 +157,26 @@ def leave(draft: Draft) -> bool:
 def settle(draft: Draft) -> bool:
     """The session's end by time, or as it was asked for: when all is said."""
     state = draft.state
+    if state.exiting is not None and state.exited:
+        close(draft, state.exiting.reason, state.exiting.detail)
+        return True
     if state.ending is not None and not (state.turns or state.wanted or state.somebody_speaks):
         close(draft, "end_requested", state.ending)
         return True
     for moment, reason, detail in ends_at(draft.state):
         if draft.now >= moment:
             close(draft, reason, detail)
-            return True
+            return state.exiting is None or draft.closes is not None
     return False
 
 
 def close(draft: Draft, reason: str, detail: str = "") -> None:
-    """The session's last publication: what is left of its turns ends with it."""
+    """The session's last publication: what is left of its turns ends with it. An agent with on_exit is asked before."""
     state = draft.state
+    if hooks.leave(draft, reason, detail):
+        return
+    if state.exiting is not None:
+        reason, detail = state.exiting.reason, state.exiting.detail
     while state.turns:
         turn = next(iter(state.turns.values()))
         draft.end_turn(turn, "interrupted" if isinstance(turn.phase, Playing) else "dropped", "session")

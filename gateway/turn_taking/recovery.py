@@ -9,6 +9,7 @@ from gateway.turn_taking.interface import Decision, End, Stop
 from gateway.turn_taking.machine import settle
 from gateway.turn_taking.state import Bundle, Playing, State, Turn
 from schemas.clock import Now
+from schemas.config.steps import begun
 from schemas.events import (
     AgentSlept,
     AgentWoke,
@@ -100,6 +101,9 @@ def _keep_alive(fresh: State, old: State, now: Now) -> None:
     fresh.greeted, fresh.operation = old.greeted, old.operation
     fresh.met, fresh.deaf = old.met, old.deaf
     fresh.silent, fresh.first_word, fresh.tone = old.silent, old.first_word, old.tone
+    fresh.entering, fresh.entered = old.entering, fresh.entered or old.entered
+    fresh.exiting, fresh.exited = old.exiting, fresh.exited or old.exited
+    fresh.idle_asked, fresh.idles = old.idle_asked, max(fresh.idles, old.idles)
     fresh.stored = {**fresh.stored, **old.stored}
     fresh.next_turn = max(fresh.next_turn, old.next_turn)
     fresh.next_utterance = max(fresh.next_utterance, old.next_utterance)
@@ -202,7 +206,7 @@ def fold(session: str, events: Sequence[Event], now: Now, *, clocks: State | Non
         raise ValueError(f"session {session}: expected session.started as the log's first event, found {found}")
     opened = Now(now - max(0.0, (events[-1].at - first.at) / 1e6))
     state = State(
-        session, first.agent, opened=opened, began=first.at, metadata=first.metadata, away_since=now, active=now
+        session, begun(first.agent), opened=opened, began=first.at, metadata=first.metadata, away_since=now, active=now
     )
     if clocks is not None:
         state.away_since, state.stood = clocks.away_since, clocks.stood

@@ -133,7 +133,7 @@ def _ask(draft: Draft, turn: Turn) -> bool:
     committed = turn.has_floor
     if not committed and (not speculates(state) or state.waits_for_a_client(turn)):
         return False
-    if tools.expected_soon(draft):
+    if tools.expected_soon(draft) or state.enters:
         return False
     state.untold = False
     draft.enqueue(LlmJob.of(state.agent, state.session, turn.id, state.generation, committed=committed))

@@ -306,6 +306,24 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Exiting:
+    """The session ends for this reason, once on_exit has been called, and not later than `until`."""
+
+    reason: str
+    detail: str
+    until: Now
+
+
+@dataclass(frozen=True, slots=True)
+class IdleAsked:
+    """on_idle was asked of the silence that began at `since`, by this `call`; it is waited for until then (turn time)."""
+
+    call: str
+    since: TurnTime
+    until: TurnTime
+
+
+@dataclass(frozen=True, slots=True)
 class Phrase:
     """A fixed phrase, made before it is needed."""
 
@@ -388,11 +406,29 @@ class State:
     """One has returned after its turn was over, and nobody has told the caller what it found out."""
     met: bool = False
     """Somebody has been there."""
+    entering: Now | None = None
+    """Until when on_enter is waited for, once it was asked."""
+    entered: bool = False
+    """It was called, or is no longer waited for."""
+    exiting: Exiting | None = None
+    """Nobody is answered any more: on_exit is waited for."""
+    exited: bool = False
+    """on_exit was called."""
+    idle_asked: IdleAsked | None = None
+    """on_idle, since the last word, key or message."""
+    idles: int = 0
+    """How often it was asked at all."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """By hooks, for `{{values.NAME}}`."""
+    agents: int = 0
+    """How often another agent took over."""
     deaf: bool = False
     """The last utterance that was to be transcribed never was."""
     phrases: dict[str, Phrase] = field(default_factory=dict)
     """Of which the log tells."""
     phrases_asked: frozenset[str] = frozenset()
+    voices: int = 0
+    """How often there were others to be made: another voice, or another agent."""
     phrases_after: TurnTime = LONG_AGO
     """None is asked for before."""
     load: Load = field(default_factory=Load)
@@ -452,6 +488,11 @@ class State:
         return Now(moment - TurnTime(0.0) + self.stood)
 
     @property
+    def enters(self) -> bool:
+        """What on_enter says of the greeting and the instructions is still to come."""
+        return not self.entered and not self.agents and "on_enter" in self.agent.hooked
+
+    @property
     def humans(self) -> int:
         return sum(person.human for person in self.people.values())
 
@@ -467,6 +508,7 @@ class State:
             metadata=self.metadata,
             attributes_allowed=tuple(self.agent.prompt_attributes),
             metadata_allowed=tuple(self.agent.prompt_metadata),
+            given=self.given,
         )
         return values.filled(self.agent.greeting, known)
 

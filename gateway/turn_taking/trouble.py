@@ -10,7 +10,7 @@ from gateway.turn_taking.state import Bundle, Phrase, Sent, Sentence, State, Tur
 from schemas.client import SentenceMessage
 from schemas.clock import TurnTime
 from schemas.events import PlaybackStarted, UtteranceCaptured
-from schemas.jobs import Job, SttJob, TtsJob
+from schemas.jobs import HookJob, Job, SttJob, TtsJob
 
 SLACK = 1.0
 """Seconds beyond a job's deadline after which the gateway stops waiting for the worker that should have recorded it."""
@@ -157,7 +157,7 @@ def _answers_the_rest(draft: Draft, turn: Turn, unheard: set[str]) -> bool:
 
 
 def _matters(job: Job) -> bool:
-    return job.turn is not None and not (isinstance(job, SttJob) and job.partial)
+    return job.turn is not None and not isinstance(job, HookJob) and not (isinstance(job, SttJob) and job.partial)
 
 
 def _show_unheard(draft: Draft, turn: Turn) -> None:

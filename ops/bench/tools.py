@@ -22,7 +22,8 @@ from ops.stack.embedded.valkey import Valkey
 from ops.stack.processes import KeptProcess, Role, kept, preload
 from ops.stack.system import free_port
 from schemas.bus import Bus, Publication
-from schemas.config.agent import AGENT_FILE, CODE_FILE, AgentSpec, Tools, load_agent
+from schemas.config.agent import AGENT_FILE, AgentSpec, Tools, load_agent
+from schemas.config.conversation import CODE_FILE
 from schemas.config.settings import Settings
 from schemas.events import (
     ReplyFinished,

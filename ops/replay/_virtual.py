@@ -99,7 +99,8 @@ class Virtual:
         self.events: list[Event] = []
         self.notes: list[Note] = []
         self.state: State
-        self._recording, self._agent = recording, agent
+        self._recording = recording
+        self._agent = agent.model_copy(update={"hooked": {}})  # nobody runs them here, and none is waited for
         self._now = Now(since)
         self._over = False
         self._generation = 0

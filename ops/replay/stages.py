@@ -41,7 +41,7 @@ from schemas.events import (
     audio_of,
     with_audio,
 )
-from schemas.jobs import LlmJob, SttJob, ToolJob, TtsJob
+from schemas.jobs import HookJob, LlmJob, SttJob, ToolJob, TtsJob
 from schemas.log import keys
 
 __all__ = ["ANEW", "BenchError", "Forked", "Going", "Pools", "Taken", "Which", "fork_id", "replay_stages"]
@@ -313,7 +313,7 @@ class _Replaying:
         return key if key in self._tasks else None
 
     def _job(self, ask: Ask) -> LlmJob | TtsJob:
-        assert not isinstance(ask.job, SttJob | ToolJob)
+        assert not isinstance(ask.job, SttJob | ToolJob | HookJob)
         return ask.job.model_copy(update={"session": self._bench.session, "deadline": _DEADLINE, "trace": None})
 
     async def _heard(self, job: SttJob, sound: Sequence[AudioRef]) -> Parts:

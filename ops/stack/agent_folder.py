@@ -6,8 +6,9 @@ import re
 import tomllib
 from pathlib import Path
 
-from schemas.config.agent import AGENT_FILE, CODE_FILE, INSTRUCTIONS_FILE, KNOWLEDGE, SCENARIOS
+from schemas.config.agent import AGENT_FILE, INSTRUCTIONS_FILE, KNOWLEDGE, SCENARIOS
 from schemas.config.agents import Agents
+from schemas.config.conversation import CODE_FILE
 from schemas.errors import AgentSpecError
 
 LARGEST = 2_000_000

@@ -25,6 +25,18 @@ from schemas.config.collecting import (
     merged,
     schema_from,
 )
+from schemas.config.conversation import (
+    CODE_FILE,
+    MOST_STEPS,
+    Handover,
+    HookName,
+    Hooks,
+    Kind,
+    StepSpec,
+    ToolName,
+    VoiceSpec,
+    hooks_in,
+)
 from schemas.config.explain import explain, line_of, read_text, read_toml, shown
 from schemas.config.sounds import check_sounds
 from schemas.errors import AgentSpecError
@@ -38,13 +50,6 @@ Expects = Literal["free", "yes_no", "amount", "number", "spelling"]
 WakePhrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=60)]
 SoundName = Annotated[str, StringConstraints(max_length=120, pattern=r"^([^/\\\x00-\x1f.][^/\\\x00-\x1f]*)?$")]
 """Of a file beside the agent's, or of a sound that comes along; "" is none."""
-
-
-class VoiceSpec(_Section):
-    """`name`: a voice of the TTS provider ("" is the worker's TTS_VOICE); `speed`: 1.0 is the voice's own."""
-
-    name: str = ""
-    speed: float = Field(1.0, ge=0.5, le=2.0)
 
 
 class TurnTaking(_Section):
@@ -218,7 +223,6 @@ class Phone(_Section):
 Secret = Annotated[str, Field(pattern=r"^(TOOL_[A-Z0-9_]{1,100})?$")]
 """The name of an environment variable of the workers, never its value. Only those that begin with TOOL_ can be had: who writes an
 agent shall not read what else the workers know."""
-ToolName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
 Builtin = Literal["end_call", "transfer", "send_digits", "hold", "say_by_heart", "wait_quietly", "weather"]
 
 
@@ -330,6 +334,12 @@ class AgentSpec(_Section):
     llm: LlmSpec = LlmSpec()
     tts: ProviderSpec = ProviderSpec()
     tools: Tools = Tools()
+    hooks: Hooks = Hooks()
+    handover: Handover = Handover()
+    steps: list[StepSpec] = Field([], max_length=MOST_STEPS)
+    """Parts of the conversation (docs/hooks.md). It is in one of them at a time, if there are any."""
+    first_step: str = ""
+    """In which it begins: "" is the first of the file."""
     phone: Phone = Phone()
     livekit: LiveKit = LiveKit()
     limits: Limits = Limits()
@@ -342,6 +352,10 @@ class AgentSpec(_Section):
 
     code: str = Field("", pattern=r"^[0-9a-f]{0,16}$")
     """The version of the `agent.py` in the agent's folder, when the session began. Whoever reads the folder writes it."""
+    hooked: dict[HookName, Kind] = {}
+    """The hooks that it has. Written with `code`."""
+    step: str = ""
+    """In which step the conversation is: `voice` and `llm` are that step's. Written by whoever follows a session."""
 
     @field_validator("fields", "variants")
     @classmethod
@@ -398,10 +412,25 @@ class AgentSpec(_Section):
     @property
     def has_tools(self) -> bool:
         """Whether the model may be told of any."""
-        return bool(self.code or self.fields or self.tools.builtin or self.tools.mcp or self.tools.http)
+        own = self.tools.builtin or self.tools.mcp or self.tools.http
+        return bool(self.code or self.fields or own or self.steps or self.handover.to)
+
+    @model_validator(mode="after")
+    def _steps_known(self) -> "AgentSpec":
+        names = [step.name for step in self.steps]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two steps are called {name}; give one of them another name")
+        for step in self.steps:
+            if unknown := [name for name in step.to or () if name not in names]:
+                raise ValueError(f"step {step.name}: to = {unknown[0]!r}; there are {', '.join(names)}")
+        if self.first_step and self.first_step not in names:
+            there = f"there are {', '.join(names)}" if names else "there are no [[steps]]"
+            raise ValueError(f"first_step = {self.first_step!r}; {there}")
+        return self
 
 
-AGENT_FILE, INSTRUCTIONS_FILE, CODE_FILE = "agent.toml", "instructions.md", "agent.py"
+AGENT_FILE, INSTRUCTIONS_FILE = "agent.toml", "instructions.md"
 SCENARIOS, KNOWLEDGE = "scenarios", "knowledge"
 """What a folder that is an agent holds: all but the first as it likes."""
 LONGEST_INSTRUCTIONS = 200_000
@@ -444,7 +473,14 @@ def agent_from(text: str, path: Path, name: str, *, folder: bool) -> AgentSpec:
     if found := wrong_values(spec, text, path, beside if apart else path):
         raise AgentSpecError("\n".join(found))
     check_sounds({"background": spec.sounds.background, "thinking": spec.sounds.thinking}, path, text)
-    return spec.model_copy(update={"code": code_version(path.parent) if folder else ""})
+    code = code_version(path.parent) if folder else ""
+    hooked = hooks_in(path.parent) if code else {}
+    if "on_idle" in hooked and not spec.idle.after:
+        raise AgentSpecError(
+            f"{path}: {CODE_FILE} has on_idle, which is called after [idle] after seconds of silence, and that is 0 (never); "
+            "set it, or take on_idle away"
+        )
+    return spec.model_copy(update={"code": code, "hooked": hooked, "step": ""})
 
 
 def wrong_values(spec: AgentSpec, text: str, path: Path | str, instructions: Path | str) -> list[str]:
@@ -457,7 +493,9 @@ def wrong_values(spec: AgentSpec, text: str, path: Path | str, instructions: Pat
             f"{_place(path, line)}: timezone = {shown(spec.timezone)}; expected an IANA name, such as Europe/Berlin"
             " (left out: UTC)"
         )
-    for key, where, said in (("instructions", instructions, spec.instructions), ("greeting", path, spec.greeting)):
+    texts = [("instructions", instructions, spec.instructions), ("greeting", path, spec.greeting)]
+    texts += [("steps", path, step.instructions) for step in spec.steps]
+    for key, where, said in texts:
         for one in values.mistakes(said, spec.prompt_attributes, spec.prompt_metadata, spoken=key == "greeting"):
             if where == path:
                 first = line_of(text, (key,))

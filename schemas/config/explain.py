@@ -198,7 +198,8 @@ def _pattern(item: dict[str, Any]) -> str:
     """What a text has to look like, where that is what is wrong."""
     if item["type"] != "string_pattern_mismatch":
         return ""
-    return f"expected a name of small letters, digits and _ ({item['ctx']['pattern']})"
+    letters = "letters" if "A-Z" in item["ctx"]["pattern"] else "small letters"
+    return f"expected a name of {letters}, digits and _ ({item['ctx']['pattern']})"
 
 
 def _find(spec: type[BaseModel], keys: Keys) -> tuple[type[BaseModel], FieldInfo | None]:
@@ -208,8 +209,9 @@ def _find(spec: type[BaseModel], keys: Keys) -> tuple[type[BaseModel], FieldInfo
         field = section.model_fields.get(key)
         if field is None:
             return section, None
-        if depth < len(keys) - 1 and _is_section(field.annotation):
-            section = field.annotation  # type: ignore[assignment]
+        if depth < len(keys) - 1:
+            kinds = (field.annotation, *get_args(field.annotation))  # a section, or one that may be left out
+            section = next((kind for kind in kinds if _is_section(kind)), section)
     return section, field
 
 

@@ -29,17 +29,19 @@ NAMES = {
     "now.fresh": "date and time of the turn that is answered; the prompt is another one each turn, and none is kept warm",
     "session.id": "the session",
     "metadata.X": "metadata of the call, allowed by prompt_metadata",
+    "values.X": "what a hook of agent.py gave by this name",
 }
 """Names of values, and what each is."""
 _VALUE = re.compile(r"\{\{[ \t]*([A-Za-z_][\w.:-]{0,199})[ \t]*(?:\|([^{}\n]{0,300}))?\}\}")
-_ATTRIBUTE, _METADATA = "participant.attributes.", "metadata."
+_ATTRIBUTE, _METADATA, _GIVEN = "participant.attributes.", "metadata.", "values."
 _NUMBER = "sip.phoneNumber"
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What values are made of. `began`, `at`: µs since 1970, of the session and of the turn that is answered; `timezone`: IANA;
-    `name`, `attributes`: of whom the session is for; `attributes_allowed`, `metadata_allowed`: names that may be told."""
+    `name`, `attributes`: of whom the session is for; `attributes_allowed`, `metadata_allowed`: names that may be told;
+    `given`: by hooks."""
 
     session: str = ""
     began: int = 0
@@ -50,6 +52,7 @@ class Known:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     attributes_allowed: tuple[str, ...] = ()
     metadata_allowed: tuple[str, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 def filled(text: str, known: Known) -> str:
@@ -84,7 +87,7 @@ def _value(name: str, known: Known) -> str:
         case _ if (key := name.removeprefix(_METADATA)) != name:
             found = _shown(known.metadata.get(key)) if key in known.metadata_allowed else ""
         case _:
-            found = ""
+            found = known.given.get(name.removeprefix(_GIVEN), "") if name.startswith(_GIVEN) else ""
     return one_line(found, LONGEST)
 
 
@@ -152,7 +155,7 @@ def _mistake(name: str, attributes: Sequence[str], metadata: Sequence[str]) -> s
             continue
         there = ", ".join(allowed) or "none"
         return None if key in allowed else f"{setting} does not allow {key!r} (there: {there}); add it there"
-    if name in NAMES:
+    if name in NAMES or (name.removeprefix(_GIVEN).isidentifier() and name.startswith(_GIVEN)):
         return None
     near = difflib.get_close_matches(name, NAMES, n=1)
     meant = f"; did you mean {{{{{near[0]}}}}}?" if near else "."

@@ -15,6 +15,9 @@ POSTABLE = frozenset(
         "tool.returned",
         "memory.loaded",
         "context.summarized",
+        "hook.called",
+        "step.entered",
+        "agent.changed",
     }
 )
 

@@ -19,7 +19,7 @@ from schemas.events import (
     TurnCommitted,
     TurnEnded,
 )
-from schemas.session._draft import Draft, change_sentence, forget, of_event, opened, standing_reply
+from schemas.session._draft import Draft, change_sentence, forget, of_event, opened, remember, standing_reply
 from schemas.session._users import change_utterance
 from schemas.session.altered import altered, changer
 from schemas.session.state import (
@@ -194,9 +194,7 @@ def _tool_returned(draft: Draft, event: ToolReturned) -> None:
     turn = next((turn for turn in turns if _is_called(turn, event.call)), None)
     if turn is None:
         return
-    if event.state:
-        data = {name: value for name, value in {**draft.data, **event.state}.items() if value is not None}
-        draft.data = data
+    remember(draft, event.state)
     until = len(turn.reply.sentences) if turn.reply is not None else 0
 
     def told(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:

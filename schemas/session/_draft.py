@@ -13,6 +13,7 @@ from schemas.session.altered import changer
 from schemas.session.state import (
     Collected,
     Earlier,
+    Hooked,
     Letter,
     Memory,
     Participant,
@@ -51,6 +52,12 @@ class Draft:
     totals: Totals
     digits: str
     data: Mapping[str, Any]
+    hooks: Mapping[str, Hooked]
+    values: Mapping[str, str]
+    entered: bool
+    handovers: tuple[Micros, ...]
+    agents: int
+    chat_from: int
     end_requested: str | None
     ended: str | None
     ended_at: Micros | None
@@ -123,6 +130,12 @@ def without_reply(turn: Turn) -> Turn:
 
 
 _bare = changer(Turn, "reply", "tools")
+
+
+def remember(draft: Draft, changes: Mapping[str, Any]) -> None:
+    """What tools and hooks changed of the session's state; None: removed."""
+    if changes:
+        draft.data = {name: value for name, value in {**draft.data, **changes}.items() if value is not None}
 
 
 def of_event(draft: Draft, event: Event) -> Turn | None:

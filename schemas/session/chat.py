@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from schemas.config import values
+from schemas.config.steps import step_of
 from schemas.session import collecting
 from schemas.session.state import TAKEN_BACK, Reply, Sentence, SessionState, Tool, Turn
 from schemas.text.clean import one_line
@@ -65,7 +66,7 @@ def messages(state: SessionState, number: int, generation: int | None = None, *,
         _add(chat, "assistant", turn.heard)
     present = state.turns.get(number)
     if present is not None:
-        _add(chat, "user", _users_words(state, present, several))
+        _add(chat, "user", _users_words(state, present, several, generation))
         if present.commit is not None and present.commit.why == "tool":
             _add(chat, "user", _TELL)
         reply = _standing(present, generation)
@@ -73,15 +74,15 @@ def messages(state: SessionState, number: int, generation: int | None = None, *,
         chat.extend(_tool_rounds(before, None, heard_only=True))
         if reply is not None:
             chat.extend(_tool_rounds(reply.tools, reply, heard_only=False))
-    instructions = values.filled(state.instructions, values_of(state, number, session))
-    parts = (instructions, collecting.told(state), _known(state), _remembered(state), _earlier(state))
+    told = values.filled(instructions(state), values_of(state, number, session))
+    parts = (told, collecting.told(state), _known(state), _remembered(state), _earlier(state))
     system = "\n\n".join(part for part in parts if part)
     return [{"role": "system", "content": system}, *chat] if system else chat
 
 
 def past(state: SessionState, number: int) -> list[Turn]:
-    """The turns before `number` that stand in the chat, but for those a summary stands for."""
-    after = state.earlier.through if state.earlier is not None else -1
+    """The turns before `number` that stand in the chat, but for those a summary stands for, or another agent had."""
+    after = max(state.earlier.through if state.earlier is not None else -1, state.chat_from - 1)
     return [turn for turn in state.turns.values() if after < turn.id < number and counts(turn)]
 
 
@@ -119,6 +120,7 @@ def values_of(state: SessionState, number: int, session: str = "") -> values.Kno
         metadata=state.metadata,
         attributes_allowed=tuple(state.agent.prompt_attributes),
         metadata_allowed=tuple(state.agent.prompt_metadata),
+        given=state.values,
     )
 
 
@@ -190,7 +192,17 @@ def _several(state: SessionState) -> bool:
     return len(speakers | present) > 1
 
 
-def _users_words(state: SessionState, turn: Turn, several: bool) -> str:
+def instructions(state: SessionState) -> str:
+    """The agent's, and those of the step it is in, as they are written."""
+    step = step_of(state.agent)
+    return "\n\n".join(text for text in (state.instructions, step.instructions if step else "") if text)
+
+
+def _users_words(state: SessionState, turn: Turn, several: bool, generation: int | None = None) -> str:
+    """What they said, or what a hook made of it."""
+    reply = _standing(turn, generation)
+    if reply is not None and reply.told is not None:
+        return one_line(reply.told, _LONGEST_WORDS)
     said = [(utterance.participant, utterance.words) for utterance in turn.utterances if utterance.words]
     said += [(letter.participant, letter.text) for letter in turn.letters]
     said = [(who, one_line(text, _LONGEST_WORDS)) for who, text in said]

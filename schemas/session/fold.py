@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from schemas.config.collecting import FIELDS_MOST
+from schemas.config.steps import begun
 from schemas.events import (
     ContextSummarized,
     DtmfReceived,
@@ -29,7 +30,7 @@ from schemas.events import (
     SessionResumed,
     SessionStarted,
 )
-from schemas.session import _agent, _users
+from schemas.session import _agent, _conversation, _users
 from schemas.session._draft import Draft, done, drafted, without_reply
 from schemas.session.altered import altered
 from schemas.session.state import (
@@ -39,6 +40,7 @@ from schemas.session.state import (
     Commit,
     Earlier,
     Failure,
+    Hooked,
     Letter,
     Memory,
     Participant,
@@ -55,7 +57,7 @@ from schemas.session.state import (
     Wanted,
 )
 
-FOLD_VERSION = 8
+FOLD_VERSION = 10
 """Raise it whenever what is folded changes: snapshots of other versions are ignored, and the log is folded anew."""
 
 
@@ -93,7 +95,7 @@ def _raise(draft: Draft, generation: int) -> None:
 
 
 def _started(draft: Draft, event: SessionStarted) -> None:
-    draft.agent = event.agent
+    draft.agent = begun(event.agent)
     draft.instructions = event.agent.instructions
     draft.room = event.room
     draft.transport = event.transport
@@ -169,7 +171,7 @@ def _memory_loaded(draft: Draft, event: MemoryLoaded) -> None:
 
 def _summarized(draft: Draft, event: ContextSummarized) -> None:
     """One that covers less than another, and came later, is none."""
-    if draft.earlier is None or event.through > draft.earlier.through:
+    if event.through >= draft.chat_from and (draft.earlier is None or event.through > draft.earlier.through):
         draft.earlier = Earlier(event.through, event.text)
 
 
@@ -189,6 +191,7 @@ _HANDLERS: Mapping[type, Callable[[Draft, Any], None]] = {
     ContextSummarized: _summarized,
     **_users.HANDLERS,
     **_agent.HANDLERS,
+    **_conversation.HANDLERS,
 }
 
 __all__ = [
@@ -199,6 +202,7 @@ __all__ = [
     "Commit",
     "Earlier",
     "Failure",
+    "Hooked",
     "Letter",
     "Memory",
     "Participant",

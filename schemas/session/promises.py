@@ -180,7 +180,8 @@ class _Check:
 
     def clip(self, event: ClipReady) -> None:
         if event.phrase is not None:
-            self._only_once(event, f'the phrase "{event.phrase}", part {event.part}', event.phrase, event.part)
+            made = event.cause.job if event.cause is not None else ""  # another voice, or agent, has it made anew
+            self._only_once(event, f'the phrase "{event.phrase}", part {event.part}', event.phrase, made, event.part)
             self._phrases.add(event.phrase)
             return
         sentence = (event.turn, event.generation, event.index)

@@ -21,6 +21,8 @@ How = Literal["played", "interrupted", "dropped", "failed", "expired"]
 OWN: frozenset[CommitReason] = frozenset({"greeting", "say", "fallback", "repeat", "filler", "idle", "goodbye"})
 """Why a turn without an utterance was committed: the agent speaks of its own accord."""
 
+HANDOVER_SPAN = 60_000_000
+"""µs of which hand-overs are counted."""
 TAKEN_BACK = "taken_back"
 """The reason of such a turn's end."""
 
@@ -140,6 +142,18 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class Hooked:
+    """What a hook decided: as in hook.called. `over`: it did; else it has begun."""
+
+    hook: str
+    decision: str = ""
+    text: str = ""
+    arguments: Mapping[str, Any] | None = None
+    error: str = ""
+    over: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """A call that waits for its turn to be committed."""
 
@@ -149,7 +163,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The reply of a turn, in the generation that stands. `wanted`: what it is to call next."""
+    """The reply of a turn, in the generation that stands. `wanted`: what it is to call next; `told`: what a hook made of the
+    users' words: that is what the LLM is told ("": nothing)."""
 
     generation: int
     sentences: Mapping[int, Sentence] = field(default_factory=dict)
@@ -158,6 +173,7 @@ class Reply:
     model: str = ""
     time_to_first_token: float | None = None
     wanted: tuple[Wanted, ...] = ()
+    told: str | None = None
 
     def said_by(self, job: str) -> list[Sentence]:
         """What a job has committed already, in order: a redelivered one goes on after it."""
@@ -314,7 +330,9 @@ class SessionState:
     (`agent.limits.history_turns` of those that count in the chat); `letters`: typed messages no turn has taken up yet; `says`:
     what the agent was asked to say and hasn't begun; `data`: what its tools remember; `end_requested`: somebody asked for
     the end, with this reason; `caller`: who a token or a line vouches for; `fields`: what was collected, by name; `earlier`: a
-    summary in place of older turns."""
+    summary in place of older turns; `agent`: as it is in its present step; `hooks`: what the latest calls of hooks decided;
+    `values`: what hooks gave for the instructions; `entered`: on_enter of this agent was called; `handovers`: of the last minute;
+    `agents`: how often another one took over; `chat_from`: turns before this one are nothing to the agent."""
 
     seq: int = 0
     at: Micros = Micros(0)
@@ -336,6 +354,12 @@ class SessionState:
     totals: Totals = field(default_factory=Totals)
     digits: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+    hooks: Mapping[str, Hooked] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+    entered: bool = False
+    handovers: tuple[Micros, ...] = ()
+    agents: int = 0
+    chat_from: int = 0
     end_requested: str | None = None
     ended: str | None = None
     ended_at: Micros | None = None

@@ -37,6 +37,7 @@ def line(event: e.Event, state: SessionState) -> Line:
 
 _BOOKKEEPING = (
     e.SpeechPaused, e.SpeechResumed, e.UtteranceCaptured, e.TranscriptPartial, e.ReplySentence, e.ClipReady, e.PlaybackFinished,
+    e.HookBegan,
 )  # fmt: skip
 
 
@@ -45,7 +46,9 @@ def is_bookkeeping(event: e.Event) -> bool:
     What made something void, or was done a second time, is none."""
     if event.raises is not None or (event.cause is not None and event.cause.attempt > 1):
         return False
-    return isinstance(event, _BOOKKEEPING) or (isinstance(event, e.ReplyFinished) and event.reason == "stop")
+    nothing = isinstance(event, e.HookCalled) and not (event.decision or event.error or event.values)
+    done = isinstance(event, e.ReplyFinished) and event.reason == "stop"
+    return isinstance(event, _BOOKKEEPING) or done or nothing
 
 
 def _on_one_line(text: str) -> str:
@@ -353,6 +356,42 @@ def _returned(event: e.ToolReturned, state: SessionState) -> Line:
     return Line("LLM", f"{event.name} answers {event.result[:80]!r}", _times(event.took, 0.0), "stage")
 
 
+_DECIDED = {
+    "changed": "changes it",
+    "vetoed": "vetoes it",
+    "answered": "answers itself",
+    "greeted": "gives the greeting",
+    "said": "has something said",
+}
+
+
+def _hooked(event: e.HookCalled, state: SessionState) -> Line:
+    took = _times(event.took, 0.0)
+    if event.error:
+        return Line("agent.py", f"{event.hook} failed, and decides nothing: {event.error}", took, "trouble")
+    decided = _DECIDED.get(event.decision, "has nothing to say to it")
+    decided = "sees to the silence itself" if event.decision == "said" and not event.text else decided
+    arguments = ", ".join(f"{name}={value!r}" for name, value in (event.arguments or {}).items())
+    text = _quoted(event.text[:200]) if event.text else arguments
+    values = ", ".join(f"{name} = {value}" for name, value in event.values.items())
+    told = f"{event.hook} {decided}{f': {text}' if text else ''}"
+    return Line("agent.py", told, " · ".join(part for part in (values[:300], took) if part), "agent")
+
+
+def _hook_began(event: e.HookBegan, state: SessionState) -> Line:
+    return Line("agent.py", f"{event.hook} is called", "", "stage")
+
+
+def _step(event: e.StepEntered, state: SessionState) -> Line:
+    return Line("agent", f"enters the step {event.step}", f"by {event.via}" if event.via else "", "agent")
+
+
+def _handed_over(event: e.AgentChanged, state: SessionState) -> Line:
+    how = "knowing what was said" if event.context else "without what was said before"
+    via = f"by {event.via}" if event.via else ""
+    return Line("agent", f'hands over to "{event.agent.name}", {how}', via, "agent")
+
+
 def _clip(event: e.ClipReady, state: SessionState) -> Line:
     what = f'the phrase "{event.phrase}"' if event.phrase else f"sentence {event.index + 1}"
     what += "" if event.last and not event.part else f", part {event.part + 1}"
@@ -420,6 +459,10 @@ _LINES: dict[type, Callable[[Any, SessionState], Line]] = {
     e.FieldCollected: _field,
     e.MemoryLoaded: _memory,
     e.ContextSummarized: _summarized,
+    e.HookBegan: _hook_began,
+    e.HookCalled: _hooked,
+    e.StepEntered: _step,
+    e.AgentChanged: _handed_over,
     e.ClipReady: _clip,
     e.PlaybackStarted: _plays,
     e.PlaybackPaused: _holds,

@@ -1,4 +1,4 @@
-"""What a builder writes in `agent.py`, beside the agent's file: tools (docs/tools.md).
+"""What a builder writes in `agent.py`, beside the agent's file: tools (docs/tools.md) and hooks (docs/hooks.md).
 
     from workers.agents import Context, tool
 
@@ -17,19 +17,43 @@ from workers.agents._context import Actions, Caller, Context, Recorded
 from workers.agents._loading import NO_CODE, AgentCode, Codes, load
 from workers.agents._schema import ArgumentsError, WrongFunction
 from workers.agents._tool import Tool, ToolError, tool
+from workers.agents.hooks import (
+    AgentTurn,
+    Answer,
+    Change,
+    Ending,
+    Enter,
+    Hook,
+    Silence,
+    ToolCall,
+    UserTurn,
+    Veto,
+    hook,
+)
 
 __all__ = [
     "NO_CODE",
     "Actions",
     "AgentCode",
+    "AgentTurn",
+    "Answer",
     "ArgumentsError",
     "Caller",
+    "Change",
     "Codes",
     "Context",
+    "Ending",
+    "Enter",
+    "Hook",
     "Recorded",
+    "Silence",
     "Tool",
+    "ToolCall",
     "ToolError",
+    "UserTurn",
+    "Veto",
     "WrongFunction",
+    "hook",
     "load",
     "tool",
 ]

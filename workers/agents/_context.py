@@ -32,7 +32,7 @@ class Actions(Protocol):
     def end(self, reason: str) -> None: ...
 
     def act(self, action: str, arguments: Mapping[str, Any]) -> None:
-        """`action`: transfer, dtmf, hold, silence."""
+        """`action`: transfer, dtmf, hold, silence, goto, hand_over. ToolError: it can't be done, and why."""
 
 
 class Recorded:
@@ -53,7 +53,7 @@ class Recorded:
 
 @dataclass(slots=True)
 class Context:
-    """A tool's first parameter, where it is annotated with this class.
+    """A tool's first parameter, where it is annotated with this class; and a hook's.
 
     `session`: its id; `agent`: its name; `state`: what tools and hooks of this session remember, JSON values by name: what a tool
     changes there is kept when it returns, and found by whichever worker comes next; `idempotency_key`: the same whenever this
@@ -92,6 +92,18 @@ class Context:
     def hold(self, on: bool = True) -> Asked:
         """Put the caller on hold, or take them back."""
         self.actions.act("hold", {"on": on})
+        return Asked()
+
+    def goto(self, step: str) -> Asked:
+        """Go to another step of the conversation (`[[steps]]`): from the next thing the LLM is asked on. ToolError: there is
+        none of that name."""
+        self.actions.act("goto", {"step": step})
+        return Asked()
+
+    def hand_over(self, agent: str, *, context: bool | None = None) -> Asked:
+        """Have another agent go on, from the next thing the LLM is asked on. `context`: whether it is told what was said so far
+        (None: as `[handover] context` says). ToolError: there is no such agent, or callers are handed round in circles."""
+        self.actions.act("hand_over", {"agent": agent, "context": context})
         return Asked()
 
     def wait_quietly(self) -> Asked:

@@ -12,10 +12,12 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from schemas.config.agent import CODE_FILE, code_version
+from schemas.config.agent import code_version
+from schemas.config.conversation import CODE_FILE, HookName
 from workers.agents._schema import WrongFunction
 from workers.agents._threads import Busy, in_thread
 from workers.agents._tool import MARK, Tool, marked
+from workers.agents.hooks import NO_HOOKS, Hook, hooks_of
 
 __all__ = ["NO_CODE", "AgentCode", "Codes", "load"]
 
@@ -34,13 +36,13 @@ KEPT = 64
 class AgentCode:
     """What an `agent.py` says. `version`: of its text and of what lies beside it, "" where there is none; `tools`: by name, in
     the order of the file; `problem`: why it can't be had, in one sentence with file and line ("": it can); `module`: its
-    names."""
+    names; `hooks`: by name."""
 
     version: str = ""
     tools: Mapping[str, Tool] = field(default_factory=lambda: MappingProxyType({}))
     problem: str = ""
     module: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    # hooks (on_enter, …) are found here, too: `_found` below looks through the module's names
+    hooks: Mapping[HookName, Hook] = field(default_factory=lambda: NO_HOOKS)
 
 
 NO_CODE = AgentCode()
@@ -65,7 +67,8 @@ def load(folder: Path) -> AgentCode:
     sys.modules[name] = module
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)
-        return AgentCode(version, MappingProxyType(_found(module)), "", MappingProxyType(module.__dict__))
+        tools, hooks = _found(module), _hooks(module)
+        return AgentCode(version, MappingProxyType(tools), "", MappingProxyType(module.__dict__), hooks)
     except BaseException as error:  # SystemExit among them: it is the session's, not ours, to end
         for each in [each for each in sys.modules if each == name or each.startswith(f"{name}.")]:
             del sys.modules[each]
@@ -90,6 +93,13 @@ def _found(module: ModuleType) -> dict[str, Tool]:
     if len(tools) > MOST_TOOLS:
         raise _At(None, f"{len(tools)} tools; a model is told of at most {MOST_TOOLS}")
     return tools
+
+
+def _hooks(module: ModuleType) -> Mapping[HookName, Hook]:
+    try:
+        return MappingProxyType(hooks_of(module))
+    except WrongFunction as error:
+        raise _At(module.__dict__.get(str(error).partition(":")[0]), str(error)) from None
 
 
 class _At(Exception):
@@ -139,7 +149,7 @@ class Codes:
                 self._kept.popitem(last=False)
         if known.problem and known.problem not in self._said:
             self._said = {*list(self._said)[-KEPT:], known.problem}
-            log.error("%s; sessions of this agent go on without its tools", known.problem)
+            log.error("%s; sessions of this agent go on without its tools and hooks", known.problem)
         elif version and version != present:
             log.info("%s: a session goes on with version %s, it began with %s", folder, present, version)
         return known

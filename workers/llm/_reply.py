@@ -50,7 +50,11 @@ class ReplyUnderWay:
     """Told each event of this reply that stands in the log."""
 
     def __post_init__(self) -> None:
-        self.model = self.agent.llm.model or self.model
+        self.speak_as(self.agent, self.model)
+
+    def speak_as(self, agent: AgentSpec, model: str) -> None:
+        """In its voice, from here on. `model`: its provider's own."""
+        self.agent, self.model = agent, agent.llm.model or model
 
     async def follow(self, provider: Llm, request: ChatRequest, *, again: bool) -> AnswerEnd:
         """Say what streams in, but for what is left at its end. `again`: it is asked for as a whole, and what was said comes

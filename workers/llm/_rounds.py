@@ -24,9 +24,20 @@ from workers._stage import Work
 from workers.agents import Tool
 from workers.llm._reply import ReplyUnderWay
 from workers.providers import CalledTool
-from workers.tools import Call, Doing, Returned, Toolbox, call, context_of, notes_fields, posted
+from workers.tools import (
+    Call,
+    Doing,
+    Moves,
+    Returned,
+    Toolbox,
+    all_posted,
+    call,
+    context_of,
+    notes_fields,
+    stamped,
+)
 
-__all__ = ["MOST_AT_ONCE", "Rounds", "wanted"]
+__all__ = ["MOST_AT_ONCE", "Next", "Rounds", "Verdict", "wanted"]
 
 log = logging.getLogger("antiphon.llm")
 
@@ -39,6 +50,16 @@ _ARGUMENTS = 16_000
 
 Next = Literal["ask", "pool", "stop", "silent", "left"]
 """After a round: the model is asked again, or the pool works on, or the reply is over, or the job isn't ours any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to become of a call: as it is or was changed; `vetoed`: what the model is told instead; `answer`: its result,
+    without a call."""
+
+    call: CalledTool
+    vetoed: str = ""
+    answer: str | None = None
 
 
 @dataclass(slots=True)
@@ -58,6 +79,8 @@ class Rounds:
     ) -> None:  # fmt: skip
         """`latest`: reads the session as it is now."""
         self.state = state
+        self.asks: Callable[[str, CalledTool], Awaitable[Verdict]] | None = None
+        """The agent's on_tool, if it has one: asked before each call, by its id."""
         self._latest, self._bridged = latest, False
         reply.written = self.known
         self._work, self._job, self._box, self._reply, self._afterwards = work, job, box, reply, afterwards
@@ -84,8 +107,17 @@ class Rounds:
 
     def known(self, events: Sequence[Event]) -> None:
         """Fold our own events in; they stand in the log."""
-        own = {"turn": self._job.turn, "generation": self._job.generation, "cause": self._work.cause}
+        own = {
+            "turn": self._job.turn,
+            "generation": self._job.generation,
+            "cause": self._work.cause,
+            "at": self.state.at,
+        }
         self.state = fold_all([event.model_copy(update={**own, "seq": self.state.seq}) for event in events], self.state)
+
+    def take(self, box: Toolbox) -> None:
+        """Another one from here on: the conversation is in another step, or with another agent."""
+        self._box = box
 
     # ── rounds ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -125,23 +157,29 @@ class Rounds:
             id = f"{self._job.turn}.{self._job.generation}.{place}"
             tool = self._box.tools.get(one.name)
             why = self._refusal(one, len(events))
+            verdict = Verdict(one) if why or self.asks is None else await self.asks(id, one)
+            if self._work.cancelled.is_set():
+                return "left"
+            one, why = verdict.call, why or verdict.vetoed or self._refusal(verdict.call, len(events))
             arguments = one.arguments if one.arguments is not None and not _too_long(one.arguments) else {}
             made = self._begun(id, tool, arguments) if tool is not None else None
-            pool = tool is not None and not why and self._in_pool(tool.pool)
+            told = why or verdict.answer is not None
+            pool = tool is not None and not told and self._in_pool(tool.pool)
             events.append(
                 ToolCalled(
                     call=id,
                     name=one.name[:64],
                     arguments=arguments,
                     round=number,
-                    timeout=0.0 if made is None or why else made.call.timeout + (QUEUED if pool else 0.0),
-                    patience=0.0 if made is None or why else made.patience,
+                    timeout=0.0 if made is None or told else made.call.timeout + (QUEUED if pool else 0.0),
+                    patience=0.0 if made is None or told else made.patience,
                     repeat=tool is not None and tool.repeat,
                     pool=pool,
                 )
             )
-            if why:
-                refused.append(ToolReturned(call=id, name=one.name[:64], error=why))
+            if told:
+                answer = "" if why else verdict.answer or ""
+                refused.append(ToolReturned(call=id, name=one.name[:64], result=answer, error=why))
             elif pool and made is not None:
                 jobs.append(self._job_of(made))
             elif made is not None:
@@ -210,7 +248,7 @@ class Rounds:
                 if one.cancel and self._work.left == "stale":
                     task.cancel()
             return "left"
-        self.known([event for task in tasks if (event := task.result()) is not None])
+        self.known([event for task in tasks for event in task.result()])
         return "pool" if pool else self._after(number)
 
     async def _bridge(self) -> None:
@@ -236,12 +274,13 @@ class Rounds:
         last = [tool for tool in round_ if (found := self._box.tools.get(tool.name)) is not None and found.last]
         return "stop" if spoken and round_ and len(last) == len(round_) and not any(t.error for t in last) else "ask"
 
-    async def _one(self, one: _Begun) -> ToolReturned | None:
-        """One call, and its result in the log: by this job's commit, or, its reply being void, by itself."""
+    async def _one(self, one: _Begun) -> Sequence[Event]:
+        """One call, and its result in the log, with where it leads: by this job's commit, or, its reply being void, by itself."""
         made, spoken = one.call, _Spoken(self._reply, self._afterwards)
         if notes_fields(made.tool):
             return await self._note(made)
-        doing = Doing(self._work.bus, self._job.session, made.id, spoken.say)
+        moves = Moves(self.state, self._box.find, made.tool.name)
+        doing = Doing(self._work.bus, self._job.session, made.id, spoken.say, moves)
         context = context_of(self.state, self._job.session, made.id, doing)
         try:
             returned = await call(made, context, doing)
@@ -262,13 +301,14 @@ class Rounds:
             generation=self._job.generation,
             cause=self._work.cause,
         )
-        if await self._work.step([event]) in (Outcome.OK, Outcome.DUP):
-            return event
+        events = [event, *stamped(moves.events, self._job.turn, self._job.generation, self._work.cause)]
+        if await self._work.step(events) in (Outcome.OK, Outcome.DUP):
+            return events
         if self._work.left == "stale":
-            await posted(self._work.bus, self._job.session, f"returned/{made.id}", event)
-        return None
+            await all_posted(self._work.bus, self._job.session, f"returned/{made.id}", events)
+        return ()
 
-    async def _note(self, made: Call) -> ToolReturned | None:
+    async def _note(self, made: Call) -> Sequence[Event]:
         """A field, in the very step that tells what the model is answered."""
         collected, answer = fields.call(self.state, self._job.turn, made.arguments)
         own: dict[str, Any] = {
@@ -279,9 +319,9 @@ class Rounds:
         events: list[Event] = [] if collected is None else [collected.model_copy(update=own)]
         returned = ToolReturned(call=made.id, name=made.tool.name, result=answer, **own)
         if await self._work.step([*events, returned]) not in (Outcome.OK, Outcome.DUP):
-            return None
+            return ()
         self.known(events)  # at once: the next call of this round answers by it
-        return returned
+        return (returned,)
 
     async def _step(self, events: Sequence[Event], jobs: Sequence[ToolJob] = ()) -> bool:
         if await self._work.step(events, jobs) not in (Outcome.OK, Outcome.DUP):

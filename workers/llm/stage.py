@@ -11,7 +11,7 @@ from schemas.config import values
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
 from schemas.events import Stage
-from schemas.jobs import LlmJob
+from schemas.jobs import HookJob, LlmJob
 from schemas.process.tasks import Tasks
 from schemas.session import chat
 from schemas.session.cache import Folds
@@ -20,9 +20,10 @@ from workers import registry
 from workers._stage import Work
 from workers.llm._context import Context
 from workers.llm._fitting import shorter, size, trimmed, without_tools
+from workers.llm._hooks import ReplyHooks, run_hook
 from workers.llm._reply import AnswerEnd, ReplyUnderWay
 from workers.llm._resume import Diverged
-from workers.llm._rounds import Rounds, wanted
+from workers.llm._rounds import Next, Rounds, wanted
 from workers.providers import ChatRequest, Llm
 from workers.registry import Opened
 from workers.tools import Toolboxes
@@ -71,13 +72,16 @@ class LlmStage:
     async def run(self, works: Sequence[Work]) -> None:
         self._context.begins()
         for work in works:
-            await self._answer(work)
+            self._folds = self._folds or Folds(work.bus)
+            if isinstance(work.job, HookJob):
+                await run_hook(work, work.job, self._folds, self._boxes, self._afterwards)
+            else:
+                await self._answer(work, self._folds)
 
-    async def _answer(self, work: Work) -> None:
+    async def _answer(self, work: Work, folds: Folds) -> None:
         job = work.job
         assert isinstance(job, LlmJob)
-        self._folds = self._folds or Folds(work.bus)
-        state = await self._folds.folded(job.session, job.answers, job.id)
+        state = await folds.folded(job.session, job.answers, job.id)
         work.seen = Seen(state.seq, state.at)
         work.provider = state.agent.llm.provider
         provider = self._providers.named(work.provider)
@@ -86,15 +90,26 @@ class LlmStage:
         box = await self._boxes.of(state.agent)
 
         async def latest() -> SessionState:
-            assert self._folds is not None
-            return await self._folds.folded(job.session)
+            return await folds.folded(job.session)
 
         rounds = Rounds(work, job, state, box, reply, self._afterwards, latest)
-        comes = await rounds.take_up() if job.committed else "ask"
+        hooks = ReplyHooks(work, job, rounds, reply, self._boxes, self._afterwards)
+        comes: Next = await hooks.begin()
+        if comes == "ask" and job.committed:
+            comes = await rounds.take_up()
+        agent = state.agent
         while comes == "ask" and not work.cancelled.is_set():
             if rounds.state is not state:
                 reply.said = [sentence.text for sentence in chat.said(rounds.state, job.turn, job.generation)]
                 reply.before = _sentences(rounds.state, job) - len(reply.said)
+            while rounds.state.agent is not agent:  # in another step, or another one
+                agent = rounds.state.agent
+                box = await self._boxes.of(agent)
+                rounds.take(box)
+                provider = self._providers.named(agent.llm.provider)
+                reply.speak_as(agent, provider.model)
+                if await hooks.enter() == "left":
+                    return
             tools = box.definitions() if rounds.left else []
             try:
                 end = await self._ask(reply, provider, self._request(work, rounds.state, provider, reply, tools))
@@ -192,7 +207,7 @@ class LlmStage:
 
     def _tell_missing(self, state: SessionState, job: LlmJob) -> None:
         """Values the instructions name and this call has not: once a process, however many calls have none."""
-        for name in values.missing(state.instructions, chat.values_of(state, job.turn, job.session)):
+        for name in values.missing(chat.instructions(state), chat.values_of(state, job.turn, job.session)):
             if (key := (state.agent.name, name)) not in self._missed and len(self._missed) < _MISSED:
                 self._missed.add(key)
                 log.warning(

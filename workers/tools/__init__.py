@@ -2,7 +2,9 @@
 called."""
 
 from workers.tools._builtin import notes_fields
-from workers.tools._running import Call, Doing, Returned, call, context_of, posted
+from workers.tools._moving import Moves, stamped
+from workers.tools._results import Unreadable, changed
+from workers.tools._running import Call, Doing, Returned, all_posted, call, context_of, posted
 from workers.tools._toolbox import NO_TOOLS, Toolbox, Toolboxes
 from workers.tools.stage import ToolStage
 
@@ -10,12 +12,17 @@ __all__ = [
     "NO_TOOLS",
     "Call",
     "Doing",
+    "Moves",
     "Returned",
     "ToolStage",
     "Toolbox",
     "Toolboxes",
+    "Unreadable",
+    "all_posted",
     "call",
+    "changed",
     "context_of",
     "notes_fields",
     "posted",
+    "stamped",
 ]

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import copy
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +14,10 @@ from schemas.events import ActionRequested, EndRequested
 from schemas.process.backoff import A_POOL, Backoff
 from schemas.session.state import SessionState
 from workers.agents import ArgumentsError, Caller, Context, Tool, ToolError
+from workers.tools._moving import MOVES, Moves
 from workers.tools._results import Unreadable, changed, told
 
-__all__ = ["Call", "Doing", "Returned", "call", "context_of", "posted"]
+__all__ = ["Call", "Doing", "Returned", "all_posted", "call", "context_of", "posted"]
 
 log = logging.getLogger("antiphon.tools")
 
@@ -47,20 +48,25 @@ class Returned:
 
 
 class Doing:
-    """What a tool wants done in the session while it works. `say` is the caller's: given the text, it returns at once."""
+    """What a tool wants done in the session while it works. `say` is the caller's: given the text, it returns at once;
+    `moves`: by which it goes to another step or agent."""
 
-    def __init__(self, bus: Posting, session: str, call: str, say: Callable[[str], None]):
+    def __init__(self, bus: Posting, session: str, call: str, say: Callable[[str], None], moves: Moves):
         self.silent = False
+        self.moves = moves
         self._bus, self._session, self._call, self._say = bus, session, call, say
         self._loop = asyncio.get_running_loop()
         self._posts: list[Any] = []
         self._asked = 0
+        self.did = False
+        """It has had anything done or said."""
 
     # called from a tool's own thread, or its task
 
     def say(self, text: str) -> None:
         text = " ".join(str(text).split())[:2_000]
         if text:
+            self.did = True
             self._loop.call_soon_threadsafe(self._say, text)
 
     def end(self, reason: str) -> None:
@@ -70,11 +76,15 @@ class Doing:
         if action == "silence":
             self.silent = True
             return
+        if action in MOVES:
+            self.moves.ask(action, arguments)
+            self.did = True
+            return
         given: dict[str, Any] = {"action": action, "arguments": dict(arguments), "call": self._call}
         self._post(lambda request: ActionRequested(**given, request=request))
 
     def _post(self, made: Any) -> None:
-        self._asked += 1
+        self._asked, self.did = self._asked + 1, True
         event = made(f"{self._call}/{self._asked}")  # the same when the call is made again
         self._posts.append(event)
 
@@ -97,6 +107,12 @@ async def posted(bus: Posting, session: str, request: str, event: Any) -> None:
                     await asyncio.sleep(delay)
     except TimeoutError:
         log.error("%s of session %s could not be posted", event.type, session)
+
+
+async def all_posted(bus: Posting, session: str, request: str, events: Sequence[Any]) -> None:
+    """In order, each once."""
+    for place, event in enumerate(events):
+        await posted(bus, session, f"{request}/{place}" if place else request, event)
 
 
 def context_of(state: SessionState, session: str, call: str, doing: Doing) -> Context:

@@ -12,10 +12,11 @@ from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 from schemas.errors import AgentSpecError
-from workers.agents import NO_CODE, Codes, Tool
+from workers.agents import NO_CODE, AgentCode, Codes, Tool
 from workers.tools._builtin import builtin
 from workers.tools._http import operations
 from workers.tools._mcp import McpServers
+from workers.tools._moving import FindAgent, in_its_step, no_agents
 
 __all__ = ["NO_TOOLS", "Toolbox", "Toolboxes"]
 
@@ -28,10 +29,11 @@ _MOST = 128
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """`tools`: by name; `problems`: what of the agent's can't be had, a sentence each."""
+    """`tools`: by name; `problems`: what of the agent's can't be had, a sentence each; `find`: other agents."""
 
     tools: Mapping[str, Tool] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    find: FindAgent = no_agents
 
     def __bool__(self) -> bool:
         return bool(self.tools)
@@ -51,6 +53,7 @@ class Toolboxes:
         self._codes = Codes()
         self._agents: Agents | None = None
         self._kept: OrderedDict[str, tuple[dict[str, Tool], tuple[str, ...]]] = OrderedDict()
+        self._folders: dict[tuple[str, str], Path] = {}
         self._servers = McpServers(settings.mcp_commands)
 
     async def of(self, agent: AgentSpec) -> Toolbox:
@@ -66,20 +69,38 @@ class Toolboxes:
         tools, problems = dict(known[0]), list(known[1])
         if agent.tools.mcp:
             await self._servers.add(agent.tools.mcp, tools, problems)
-        return Toolbox(dict(list(tools.items())[:_MOST]), tuple(problems))
+        return Toolbox(dict(list(in_its_step(agent, tools).items())[:_MOST]), tuple(problems), self.agent)
+
+    def agent(self, name: str) -> AgentSpec:
+        """As its file says now. AgentSpecError."""
+        self._agents = self._agents or Agents(self._settings.agents, strict=False)
+        return self._agents.find(name)
+
+    async def code(self, agent: AgentSpec) -> AgentCode:
+        """Its `agent.py`, or why that can't be had."""
+        key = (agent.name, agent.code)
+        if (folder := self._folders.get(key)) is None and agent.code:
+            folder = await asyncio.to_thread(self._folder, agent.name)
+        if folder is not None:
+            self._folders[key] = folder
+            if len(self._folders) > _KEPT:
+                del self._folders[next(iter(self._folders))]
+            return await self._codes.of(folder, agent.code)
+        return AgentCode(problem=self._away(agent)) if agent.code else NO_CODE
+
+    def _away(self, agent: AgentSpec) -> str:
+        return (
+            f"the folder of the agent {agent.name} is not among AGENTS={self._settings.agents} of this worker: its agent.py "
+            "is left out; give workers the agents that gateways have"
+        )
 
     async def aclose(self) -> None:
         await self._servers.aclose()
 
     async def _read(self, agent: AgentSpec) -> tuple[dict[str, Tool], tuple[str, ...]]:
         folder = await asyncio.to_thread(self._folder, agent.name)
-        code = await self._codes.of(folder, agent.code) if folder is not None and agent.code else NO_CODE
+        code = await self.code(agent)
         problems = [code.problem] if code.problem else []
-        if agent.code and folder is None:
-            problems.append(
-                f"the folder of the agent {agent.name} is not among AGENTS={self._settings.agents} of this worker: its "
-                "agent.py is left out; give workers the agents that gateways have"
-            )
         tools: dict[str, Tool] = {}
         _add(tools, code.tools.values())
         _add(tools, builtin(agent).values())

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from schemas.bus import Seen
 from schemas.config.settings import Settings
-from schemas.events import SayRequested, Stage, ToolReturned
+from schemas.events import Event, SayRequested, Stage, ToolReturned
 from schemas.jobs import ToolJob
 from schemas.process.tasks import Tasks
 from schemas.session.cache import Folds
 from workers._stage import Work
-from workers.tools._running import Call, Doing, Returned, call, context_of, posted
+from workers.tools._moving import Moves, stamped
+from workers.tools._running import Call, Doing, Returned, all_posted, call, context_of, posted
 from workers.tools._toolbox import Toolboxes
 
 __all__ = ["ToolStage"]
@@ -50,7 +51,8 @@ class ToolStage:
         self._folds = self._folds or Folds(work.bus)
         state = await self._folds.folded(job.session, job.answers, job.id)
         work.seen = Seen(state.seq, state.at)
-        tool = (await self._boxes.of(state.agent)).tools.get(job.name)
+        box = await self._boxes.of(state.agent)
+        tool = box.tools.get(job.name)
         if begun and not job.repeat:
             await self._finish(work, job, Returned(error=UNKNOWN))
             return
@@ -68,7 +70,7 @@ class ToolStage:
                 posted(work.bus, job.session, f"tool/{job.call}/{zlib.crc32(text.encode())}", said), "say"
             )
 
-        doing = Doing(work.bus, job.session, job.call, say)
+        doing = Doing(work.bus, job.session, job.call, say, Moves(state, box.find, job.name))
         context = context_of(state, job.session, job.call, doing)
         most = state.agent.tools.result_characters
         running = asyncio.ensure_future(call(Call(job.call, tool, job.arguments, job.timeout, most), context, doing))
@@ -76,7 +78,7 @@ class ToolStage:
         try:
             await asyncio.wait({running, cancelled}, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
-                await self._finish(work, job, running.result())
+                await self._finish(work, job, running.result(), doing.moves)
                 return
             stopped = Returned(error="it was cancelled: the user interrupted; it is unknown how far it was done")
             if work.left == "stale":
@@ -86,11 +88,12 @@ class ToolStage:
                 one.cancel()
             await asyncio.gather(running, cancelled, return_exceptions=True)
 
-    async def _finish(self, work: Work, job: ToolJob, returned: Returned) -> None:
-        event = _event(job, returned, work)
-        await work.finish([event])
+    async def _finish(self, work: Work, job: ToolJob, returned: Returned, moves: Moves | None = None) -> None:
+        moved = stamped(moves.events if moves is not None else [], job.turn, job.reply, work.cause)
+        events: list[Event] = [_event(job, returned, work), *moved]
+        await work.finish(events)
         if work.left == "stale":  # it was cancelled as it came to its end
-            await posted(work.bus, job.session, f"returned/{job.call}", event)
+            await all_posted(work.bus, job.session, f"returned/{job.call}", events)
 
 
 def _event(job: ToolJob, returned: Returned, work: Work) -> ToolReturned:

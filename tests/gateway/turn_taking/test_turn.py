@@ -6,7 +6,8 @@ from gateway.inputs import Joined, Left, PushToTalk, Typed
 from gateway.turn_taking import Play, Publish, Queues, Tell, step
 from gateway.turn_taking.recovery import fold
 from schemas.client import StateMessage
-from schemas.config.agent import AgentSpec, SttSpec, TurnTaking, VoiceSpec
+from schemas.config.agent import AgentSpec, SttSpec, TurnTaking
+from schemas.config.conversation import VoiceSpec
 from schemas.events import (
     MessageReceived,
     PlaybackStarted,

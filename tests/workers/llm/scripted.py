@@ -6,7 +6,8 @@ from typing import Any
 
 from schemas.audio import AudioRef
 from schemas.bus import Publication
-from schemas.config.agent import AgentSpec, LlmSpec, VoiceSpec
+from schemas.config.agent import AgentSpec, LlmSpec
+from schemas.config.conversation import VoiceSpec
 from schemas.config.settings import Settings
 from schemas.events import ReplyFinished, ReplySentence, SessionStarted, TranscriptFinal, Usage, UtteranceCaptured
 from schemas.jobs import LlmJob, TtsJob

@@ -1720,6 +1720,11 @@ export interface components {
              */
             filler: string;
             /**
+             * First Step
+             * @default
+             */
+            first_step: string;
+            /**
              * Greeting
              * @default
              */
@@ -1729,6 +1734,28 @@ export interface components {
              * @default true
              */
             greeting_interruptible: boolean;
+            /**
+             * @default {
+             *       "context": true,
+             *       "most": 4,
+             *       "to": []
+             *     }
+             */
+            handover: components["schemas"]["Handover"];
+            /**
+             * Hooked
+             * @default {}
+             */
+            hooked: {
+                [key: string]: "once" | "pure";
+            };
+            /**
+             * @default {
+             *       "exit": 10,
+             *       "timeout": 2
+             *     }
+             */
+            hooks: components["schemas"]["Hooks"];
             /**
              * @default {
              *       "after": 0,
@@ -1856,6 +1883,16 @@ export interface components {
              *     }
              */
             sounds: components["schemas"]["SoundsSpec"];
+            /**
+             * Step
+             * @default
+             */
+            step: string;
+            /**
+             * Steps
+             * @default []
+             */
+            steps: components["schemas"]["StepSpec"][];
             /**
              * @default {
              *       "complete": true,
@@ -2704,6 +2741,43 @@ export interface components {
         Gateways: {
             /** Gateways */
             gateways: components["schemas"]["Gateway"][];
+        };
+        /**
+         * Handover
+         * @description To which agents the LLM may hand the conversation over.
+         */
+        Handover: {
+            /**
+             * Context
+             * @default true
+             */
+            context: boolean;
+            /**
+             * Most
+             * @default 4
+             */
+            most: number;
+            /**
+             * To
+             * @default []
+             */
+            to: string[];
+        };
+        /**
+         * Hooks
+         * @description What of `agent.py` is called as the conversation goes. Seconds.
+         */
+        Hooks: {
+            /**
+             * Exit
+             * @default 10
+             */
+            exit: number;
+            /**
+             * Timeout
+             * @default 2
+             */
+            timeout: number;
         };
         /**
          * HttpSpec
@@ -3580,7 +3654,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "interruption" | "retry" | "expired" | "stale" | "failed" | "filler" | "joined" | "left" | "resumed" | "rewound" | "say" | "instructions" | "end" | "warning";
+            kind: "interruption" | "retry" | "expired" | "stale" | "failed" | "filler" | "joined" | "left" | "resumed" | "rewound" | "say" | "instructions" | "end" | "warning" | "hook" | "step" | "agent";
             /** Text */
             text: string;
         };
@@ -4512,6 +4586,28 @@ export interface components {
             /** Url */
             url: string;
             webhooks: components["schemas"]["Webhooks"];
+        };
+        /**
+         * StepSpec
+         * @description A part of a conversation, with instructions and tools of its own. What it leaves out is the agent's.
+         */
+        StepSpec: {
+            /**
+             * Instructions
+             * @default
+             */
+            instructions: string;
+            /** Model */
+            model?: string | null;
+            /** Name */
+            name: string;
+            /** Temperature */
+            temperature?: number | null;
+            /** To */
+            to?: string[] | null;
+            /** Tools */
+            tools?: string[] | null;
+            voice?: components["schemas"]["VoiceSpec"] | null;
         };
         /**
          * StretchView

@@ -83,3 +83,14 @@ test("An answer that is asked for anew, as more was said before any of it came, 
   for (const then of [apart, atOnce])
     expect(workOf([first, ...then]).map(brief)).toEqual(["llm 1 stale", "llm 1 pending"]);
 });
+
+test("A hook is work of its own, beside the reply it belongs to.", () => {
+  const cause = { job: "llm/1.0", attempt: 1 };
+  const log = [
+    event(1, "turn.committed", 1, { why: "silence" }),
+    event(2, "hook.called", 1, { call: "on_user_turn/1.0", hook: "on_user_turn", took: 0.1, cause, generation: 0 }),
+    event(3, "hook.called", null, { call: "on_idle/2.1", hook: "on_idle", took: 0.1 }),
+  ];
+  expect(workOf(log).filter(({ key }) => key.startsWith("hook/")).map(brief)).toEqual(["llm 1 done", "llm null done"]);
+  expect(workOf(log).map(({ what }) => what)).toContain("the hook on_idle");
+});

@@ -61,6 +61,8 @@ class Desk {
     else if (type === "reply.sentence") this.sentence(event);
     else if (type === "reply.finished") this.finish(event, llmKey(event), "llm", "the reply");
     else if (type === "clip.ready") this.clip(event);
+    else if (type === "hook.began") this.open(event, `hook/${body.call}`, "llm", `the hook ${body.hook}`);
+    else if (type === "hook.called") this.finish(event, `hook/${body.call}`, "llm", `the hook ${body.hook}`);
     else if (type === "stage.failed" || type === "stage.expired") this.lost(event);
     else if (type === "turn.ended") this.close(event, (one) => one.turn === event.turn);
     else if (type === "session.ended") this.close(event, () => true);
@@ -87,7 +89,7 @@ class Desk {
     };
     this.drafts.set(key, draft);
     this.pending.add(draft);
-    if (stage === "llm") this.replies.set(event.turn, [...(this.replies.get(event.turn) ?? []), draft]);
+    if (key.startsWith("llm/")) this.replies.set(event.turn, [...(this.replies.get(event.turn) ?? []), draft]);
     return draft;
   }
 
@@ -176,7 +178,10 @@ class Desk {
   private lost(event: LogEvent): void {
     const { body } = event;
     const stage = String(body.stage) as Stage;
-    const draft = this.open(event, this.lostKey(event, stage), stage, WHAT[stage]);
+    const job = String(body.job ?? "");
+    const draft = job.startsWith("hook/")
+      ? this.open(event, job, stage, "a hook")
+      : this.open(event, this.lostKey(event, stage), stage, WHAT[stage]);
     draft.seqs.push(event.seq);
     const message = String(body.message ?? "") || "it came too late to be of use";
     if (body.will_retry === true) {

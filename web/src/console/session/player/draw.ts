@@ -118,6 +118,8 @@ function parts(brush: CanvasRenderingContext2D, width: number, { turns }: Score,
 
 const MARKS: Record<string, string> = {
   interruption: "--ink",
+  step: "--ink",
+  agent: "--ink",
   retry: "--warn",
   resumed: "--warn",
   rewound: "--warn",
