@@ -47,8 +47,8 @@ async def _offered(calls: Calls, call: Call, holding: bool) -> int:
     for _ in range(_TRIES):
         if call.sip.dialog.state is not DialogState.CONFIRMED:
             return 487
-        theirs = call.terms.direction if call.terms is not None else "sendrecv"
-        sdp = calls.offer_of(call, offers.ours(theirs, holding=holding))
+        theirs = call.terms is not None and call.terms.held
+        sdp = calls.offer_of(call, ("inactive" if theirs else "sendonly") if holding else "sendrecv")
         invite = call.side.uac.send_reinvite(call.sip.dialog, sdp, call.peer)
         if isinstance(call.sip, OutgoingCall):
             call.sip.sdp_offer = sdp  # a refresh of the session says the same

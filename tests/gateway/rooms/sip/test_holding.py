@@ -15,8 +15,8 @@ from tests.gateway.rooms.sip.baresip import Baresip
 from tests.gateway.rooms.sip.conftest import Office, needs, office
 from tests.gateway.rooms.sip.party import Party, sdp, status
 from tests.gateway.rooms.sip.test_calls import answered
-from tests.gateway.rooms.sip.test_dialing import taken
 from tests.gateway.rooms.sip.test_linphone import linphone
+from tests.gateway.rooms.sip.test_machines import taken
 
 
 async def hold(here: Office, session: str, on: bool = True) -> None:
@@ -76,7 +76,7 @@ async def test_both_hold(tmp_path: Path) -> None:
         assert "a=inactive" in await party.invite("100", body=sdp(party.sound.port, direction="sendonly"))
         await hold(here, session, on=False)
         invite = await party.request("INVITE")
-        assert "a=recvonly" in invite
+        assert "a=sendrecv" in invite
         agreed(party, invite, "sendonly")
         await party.request("ACK")
         room = here.phones.calls.by_id[party.call_id].room

@@ -14,7 +14,7 @@ from tests.gateway.rooms.sip.baresip import RATES, Baresip
 from tests.gateway.rooms.sip.conftest import LOOPBACK, Office, needs, office
 from tests.gateway.rooms.sip.party import Party, sdp, status
 from tests.gateway.rooms.sip.test_calls import answered
-from tests.gateway.rooms.sip.test_dialing import taken
+from tests.gateway.rooms.sip.test_machines import taken
 
 ANNOUNCED = "A guest wants two pizzas."
 
@@ -139,7 +139,7 @@ async def test_the_caller_does_not_wait(tmp_path: Path) -> None:
 
 async def test_a_line_that_goes_silent(tmp_path: Path) -> None:
     """Of two that were joined, one from whom nothing comes any more is given up, with the other."""
-    trunks = LOOPBACK + "rtp_timeout = 1\n"
+    trunks = LOOPBACK + "rtp_timeout = 3\n"
     async with (
         office(tmp_path, trunks=trunks) as here,
         Party(here.phones.port) as party,
