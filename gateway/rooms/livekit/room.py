@@ -128,9 +128,10 @@ class LiveKitRoom(Room):
         self._voice = VoiceTrack(clock)
         self._ears = Ears(clock)
         self._outgoing = Outgoing()
-        self._captions = Captions(secrets.token_hex(4), RATE, _wall)
+        self._captions = Captions(secrets.token_hex(4), RATE, _wall, agent.livekit.tool_calls)
         self._rtvi = Rtvi(agent.livekit.rtvi, agent.livekit.tts_timing, disconnect=agent.livekit.disconnect_bot)
         self._conventions = conventions_of(agent, self._rtvi)
+        self.takes_calls = agent.livekit.tool_calls != "off"
         agent_session = next((one for one in self._conventions if isinstance(one, AgentSession)), None)
         self._incoming = Incoming(self, clock, agent, self._rtvi, agent_session, self._ears, self._outgoing)
         by_button = agent.turn_taking.mode == "push_to_talk"
