@@ -84,7 +84,8 @@ class Gateway:
             self.livekit.drain()
         if self.presence is not None:
             await self.presence.tell()
-        await self.reception.drain(drain)
+        joined = self.phones.drain(drain) if self.phones is not None else asyncio.sleep(0)
+        await asyncio.gather(self.reception.drain(drain), joined)
         await self._telling.aclose()
         if self.presence is not None:
             await self.presence.take_back()

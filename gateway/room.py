@@ -53,6 +53,8 @@ class Room(Protocol):
     """Hz of the audio it takes; the gateway resamples clips to it once, when they arrive."""
     clock: Clock
     """The session's time: the gateway's, or one that goes with the sound."""
+    takes_calls: bool = False
+    """Whether it is told of all calls of tools, and itself keeps back what is private; else only those of `tell_clients`."""
     hurries: bool = False
     """Whether it runs as fast as it goes."""
 

@@ -59,7 +59,7 @@ class Session:
         self.playback = Playback(self._backdrop or room, self._log.fetch, self._woken)
         if self._backdrop is not None:
             self._tasks.spawn(furnish(self._backdrop, state.agent, house.beside, self.name), "background sound")
-        self._telling = Teller(self.name, room, tells_tools=state.agent.tools.tell_clients)
+        self._telling = Teller(self.name, room, tells_tools=room.takes_calls or state.agent.tools.tell_clients)
         self._tally = Tally(
             house.metrics, self.name, room, state.agent.name, self.now(), goes_on=bool(own.known), draft=own.draft
         )

@@ -308,7 +308,7 @@ def _show(draft: Draft) -> None:
     shown: Activity
     if state.playback is not None and state.playback.mode in ("sounding", "hushed"):
         shown = "speaking"
-    elif state.shown == "speaking" and state.playing is not None and not state.somebody_speaks:
+    elif state.shown == "speaking" and state.playing is not None and not state.somebody_speaks and not _works(state):
         shown = "speaking"  # between two sentences of a reply
     elif state.somebody_speaks or all(isinstance(turn.phase, UsersFloor) for turn in state.turns.values()):
         shown = "listening"
@@ -317,6 +317,12 @@ def _show(draft: Draft) -> None:
     if shown != state.shown:
         state.shown = shown
         draft.tell(StateMessage(state=shown))
+
+
+def _works(state: State) -> bool:
+    """A tool of the reply that is being spoken does."""
+    playing = state.playing
+    return playing is not None and any(call.turn == playing.id for call in state.calls.values())
 
 
 def _wake_at(state: State) -> Now:

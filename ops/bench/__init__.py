@@ -30,6 +30,7 @@ BENCHES = {
     ),
     "log": ("ops.bench.log", "what the log adds to a turn of four stage hops, and fenced commits a second"),
     "stt": ("ops.bench.stt", "utterances a second of one STT worker, beside plain faster-whisper"),
+    "phrases": ("ops.bench.phrases", "wake phrases heard, and machines told from people, with the real models"),
     "stages": ("ops.bench.stages", "one job of each stage alone"),
     "vad": ("ops.bench.vad", "participants one gateway process on one core can hear"),
     "calls": ("ops.bench.calls", "phone calls one gateway process on one core can hold"),

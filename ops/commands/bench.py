@@ -43,7 +43,9 @@ def bench(
     livekit: Annotated[
         bool, typer.Option("--livekit", help="Through a room of a real LiveKit server (latency, barge-in, rooms).")
     ] = False,
-    turns: Annotated[int | None, typer.Option(min=1, help="At most so many (latency, barge-in, curve, peers).")] = None,
+    turns: Annotated[
+        int | None, typer.Option(min=1, help="At most so many (latency, barge-in, curve, peers, phrases).")
+    ] = None,
     part: Annotated[
         Literal["fit", "report"] | None,
         typer.Option(help="Half of the recordings: no constant was fitted on `report` (latency, peers)."),

@@ -167,6 +167,9 @@ class LiveKit(_Section):
     """RTVI messages: never, once a client has said that it is ready, or always (the agent waits for one with its first word)."""
     tts_timing: Literal["off", "server_message", "bare"] = "server_message"
     """`bot-tts-timing` of each clip: inside an RTVI server-message, or bare, at the top level, for clients that look there."""
+    tool_calls: Literal["off", "none", "name", "arguments", "full"] = "none"
+    """What everybody in the room is told of calls of tools, by RTVI and `session_events`: nothing; that there is one; its name;
+    and its arguments; and its result. (RTVI's own report levels. WebSocket clients go by `tools.tell_clients`.)"""
     session_events: bool = True
     """Byte streams `lk.agent.session`, from which LiveKit's playground draws its timeline."""
     disconnect_bot: bool = False

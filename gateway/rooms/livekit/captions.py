@@ -21,11 +21,13 @@ from gateway.rooms.livekit.facts import (
     SentenceEnded,
     SentenceWords,
     StateChanged,
+    Told,
     Trouble,
     TurnOver,
     UserSpeech,
     UserText,
     WordsSounded,
+    of_call,
 )
 from schemas.client import (
     EndedMessage,
@@ -35,6 +37,7 @@ from schemas.client import (
     SpeechMessage,
     StateMessage,
     TimedWord,
+    ToolMessage,
     TranscriptMessage,
     TurnMessage,
 )
@@ -115,13 +118,15 @@ class _ShownReply:
 
 
 class Captions:
-    """`prefix`: makes segment ids unique in the room; `rate`: Hz of its sound; `wall`: the time of day.
+    """`prefix`: makes segment ids unique in the room; `rate`: Hz of its sound; `wall`: the time of day; `told`: how much of calls
+    of tools.
 
     Positions are seconds of the stream pushed into the room: `pushed`, what was, less what was taken back; `played`, what has
     sounded.
     """
 
-    def __init__(self, prefix: str, rate: int, wall: Callable[[], datetime]):
+    def __init__(self, prefix: str, rate: int, wall: Callable[[], datetime], told: Told = "none"):
+        self._calls_told: Told = told
         self._prefix = prefix
         self._rate = rate
         self._wall = wall
@@ -149,6 +154,9 @@ class Captions:
             case MetricsMessage():
                 segment = self._segment_of(message.turn)
                 return [Figures(segment, message.model_dump(exclude={"type", "turn"}))]
+            case ToolMessage():
+                fact = of_call(self._calls_told, message)
+                return [fact] if fact is not None else []
             case ErrorMessage():
                 return [Trouble(message.code, message.message, message.fatal)]
             case EndedMessage():

@@ -19,6 +19,7 @@ from livekit.protocol import models
 from gateway import load as loads
 from gateway.room import Room
 from gateway.rooms.livekit._connection import none_left_behind
+from gateway.rooms.livekit._phone import Transfer
 from gateway.rooms.livekit._survivors import FACTS, Survivors, facts_of
 from gateway.rooms.livekit._watcher import Lonely, Watcher
 from gateway.rooms.livekit._worker import AgentWorker
@@ -35,8 +36,10 @@ from schemas.drafts import is_draft
 from schemas.errors import AgentSpecError, AntiphonError, in_words
 from schemas.events import SessionStarted
 from schemas.process.logging import SESSION, of_session
+from schemas.process.numbers import numbers_shortened
 from schemas.process.tasks import Tasks
 from schemas.text.clean import identity as called
+from schemas.text.clean import one_line
 
 log = logging.getLogger("antiphon.gateway.livekit")
 
@@ -48,7 +51,10 @@ server that restarted has forgotten it, and they come back by themselves."""
 _RESERVED = 10.0  # seconds a job may take from the yes to its assignment
 _JOIN = 10.0
 _Answer = TypeVar("_Answer")
-_NOT_FAILED = ("hang_up", "client_gone", "end_requested", "limit", "room_closed", "lost", "going_away", "moved")
+_NOT_FAILED = (
+    "hang_up", "client_gone", "end_requested", "limit", "room_closed", "lost", "going_away", "moved", "transferred",
+    "agent", "tool", "idle", "machine",
+)  # fmt: skip
 """Reasons a session may end with that are no failure of its job; the last three: somebody else goes on."""
 
 
@@ -228,7 +234,8 @@ class Dispatch:
             await self._report(job, pb.JS_FAILED if failed else pb.JS_SUCCESS, reason if failed else "")
 
         room = LiveKitRoom(
-            url, token, house.clock, seat.agent, renew=self._renew(seat), leaving=leaving, imitated=self._imitated(seat)
+            url, token, house.clock, seat.agent, renew=self._renew(seat), leaving=leaving, imitated=self._imitated(seat),
+            transfer=self._transfer(seat),
         )  # fmt: skip
         room.name = seat.room
         facts = {
@@ -266,6 +273,24 @@ class Dispatch:
         return lambda: self._access.agent_token(
             seat.room, seat.identity, seat.agent.name, attributes(seat.session, self._name)
         )
+
+    def _transfer(self, seat: Seat) -> Transfer:
+        async def transfer(phone: str, to: str) -> str:
+            request = api.TransferSIPParticipantRequest(participant_identity=phone, room_name=seat.room, transfer_to=to)
+            try:
+                async with self._access.client() as livekit:
+                    done = await livekit.sip.transfer_sip_participant(request)
+            except api.TwirpError as error:
+                said = one_line(error.message, 200)
+                log.warning("room %s: a transfer: %s %s", seat.room, error.code, numbers_shortened(said))
+                return "no SIP bridge of LiveKit's answers" if _nobody_answers(said) else said
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                log.warning("room %s: a transfer: %s", seat.room, in_words(error))
+                return "LiveKit's server does not answer"
+            failed = done.status == api.SIPTransferStatus.STS_TRANSFER_FAILED
+            return f"they did not take the call ({api.SIPTransferReason.Name(done.reason)})" if failed else ""
+
+        return transfer
 
     def _imitated(self, seat: Seat) -> Callable[[], Awaitable[bool]]:
         request = api.ListParticipantsRequest(room=seat.room)
@@ -361,7 +386,7 @@ class Dispatch:
                     renew = self._renew(seat)
                     return await join(
                         self._access.url, renew(), clock=clock, agent=seat.agent, timeout=_JOIN, known=present,
-                        renew=renew, imitated=self._imitated(seat),
+                        renew=renew, imitated=self._imitated(seat), transfer=self._transfer(seat),
                     )  # fmt: skip
                 if not present or clock.now() - began >= MADE_ANEW_WITHIN:
                     raise RoomOver(f"room {beginning.room} is gone", "room_closed")
@@ -393,3 +418,8 @@ class Dispatch:
             raise explain(f"{error.status} {error.message}", self._access.url) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise explain(f"IO error: {in_words(error)}", self._access.url) from None
+
+
+def _nobody_answers(said: str) -> bool:
+    """LiveKit can't tell that there is no bridge: it only gets no answer."""
+    return any(sign in said for sign in ("no response", "no answer", "unavailable"))

@@ -4,8 +4,12 @@ Texts of people keep their segment from the first interim to the one final; a fi
 agent come as they sound, so what was told when speech is cut is what was heard.
 """
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Literal
+
+from schemas.client import ToolMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,27 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolBegan:
+    """A tool is called. `name`, `arguments`: None where the agent keeps them back."""
+
+    call: str
+    name: str | None = None
+    arguments: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolEnded:
+    """It has come to its end. `result`: None where the agent keeps it back, or there is none; `failed`: with an error, which is
+    in its place."""
+
+    call: str
+    name: str | None = None
+    arguments: dict[str, Any] | None = None
+    result: str | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """What was wrong, as in `ErrorMessage`."""
 
@@ -161,6 +186,27 @@ Fact = (
     | SentenceWords
     | Hushed
     | Figures
+    | ToolBegan
+    | ToolEnded
     | Trouble
     | Over
 )
+
+_MOST_ARGUMENTS = 8_000
+"""Characters of arguments that are told: packets stay under 15 KiB."""
+Told = Literal["off", "none", "name", "arguments", "full"]
+"""What the room is told of calls: each level what those before it are, and more."""
+
+
+def of_call(told: Told, message: ToolMessage) -> Fact | None:
+    """A call as the room is told of it."""
+    if told == "off":
+        return None
+    name = message.name if told != "none" else None
+    arguments = message.arguments if told in ("arguments", "full") else None
+    if arguments is not None and len(json.dumps(arguments)) > _MOST_ARGUMENTS:
+        arguments = None
+    if not message.returned:
+        return ToolBegan(message.call, name, arguments)
+    result = (message.error or message.result) if told == "full" else None
+    return ToolEnded(message.call, name, arguments, result, bool(message.error))

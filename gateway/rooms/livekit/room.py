@@ -7,7 +7,7 @@ about the conversation; what is told to the room is made by `Captions` and the c
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +23,7 @@ from gateway.rooms.livekit._connection import RoomConnection, connect
 from gateway.rooms.livekit._ears import Ears
 from gateway.rooms.livekit._incoming import Incoming
 from gateway.rooms.livekit._outgoing import Outgoing
+from gateway.rooms.livekit._phone import OnThePhone, Transfer
 from gateway.rooms.livekit._sdk import room_sid
 from gateway.rooms.livekit._voice import RATE, VoiceTrack
 from gateway.rooms.livekit.captions import Captions
@@ -82,15 +83,19 @@ async def join(
     renew: Callable[[], str] | None = None,
     leaving: Leaving | None = None,
     imitated: Imitated | None = None,
+    transfer: Transfer | None = None,
 ) -> "LiveKitRoom":
     """Join a room as its agent. LiveKitError (an AntiphonError) says in one sentence why not.
 
     `token`: of kind agent, with the room's name, `agent` and `can_update_own_metadata`; `known`: participants a session that is
     taken over believes present; `renew`: makes another token when the server was lost and the room is rejoined (else the same is
     used again); `leaving`: awaited with the session's reason before the room is left; `imitated`: asked when
-    we were put out by our own identity: whether whoever has it now is no agent (without it, it is taken for one).
+    we were put out by our own identity: whether whoever has it now is no agent (without it, it is taken for one); `transfer`: has
+    a phone call somebody else.
     """
-    room = LiveKitRoom(url, token, clock, agent, known=known, renew=renew, leaving=leaving, imitated=imitated)
+    room = LiveKitRoom(
+        url, token, clock, agent, known=known, renew=renew, leaving=leaving, imitated=imitated, transfer=transfer
+    )  # fmt: skip
     try:
         await room.open(timeout)
     except BaseException:
@@ -108,6 +113,7 @@ class LiveKitRoom(Room):
     def __init__(
         self, url: str, token: str, clock: Clock, agent: AgentSpec, *, known: Collection[str] = (),
         renew: Callable[[], str] | None = None, leaving: Leaving | None = None, imitated: Imitated | None = None,
+        transfer: Transfer | None = None,
     ):  # fmt: skip
         self.name = ""
         self._sid = ""
@@ -123,14 +129,16 @@ class LiveKitRoom(Room):
         self._identities: dict[str, str] = {}  # theirs, by what the session calls them
         self._changed: dict[str, rtc.RemoteParticipant] = {}  # of whom something else may be known now
         self._changes_at = 0.0
+        self._phones: dict[str, None] = {}  # those among them that are phones, in the order of their coming
         self._idle_phones: set[str] = set()  # those among them that ring, so that nobody hears
         self._scene = Scene("")
         self._voice = VoiceTrack(clock)
         self._ears = Ears(clock)
         self._outgoing = Outgoing()
-        self._captions = Captions(secrets.token_hex(4), RATE, _wall)
+        self._captions = Captions(secrets.token_hex(4), RATE, _wall, agent.livekit.tool_calls)
         self._rtvi = Rtvi(agent.livekit.rtvi, agent.livekit.tts_timing, disconnect=agent.livekit.disconnect_bot)
         self._conventions = conventions_of(agent, self._rtvi)
+        self.takes_calls = agent.livekit.tool_calls != "off"
         agent_session = next((one for one in self._conventions if isinstance(one, AgentSession)), None)
         self._incoming = Incoming(self, clock, agent, self._rtvi, agent_session, self._ears, self._outgoing)
         by_button = agent.turn_taking.mode == "push_to_talk"
@@ -144,6 +152,7 @@ class LiveKitRoom(Room):
         self._closed = self._failed = False
         self._left = asyncio.Event()
         self._tasks = Tasks()
+        self._phone = OnThePhone(self.put, self._tasks, transfer)
 
     @property
     def identity(self) -> str:
@@ -239,6 +248,10 @@ class LiveKitRoom(Room):
             message = message.model_copy(update={"participant": who})
         for fact in self._captions.take(message, self._voice.pushed / RATE, self._played()):
             self._tell(fact)
+
+    def act(self, action: str, arguments: Mapping[str, Any]) -> str:
+        agent = self._connection.room.local_participant if self._connection is not None else None
+        return self._phone.act(action, arguments, next(iter(self._phones), None), agent)
 
     async def aclose(self, reason: str) -> None:
         """Say what is left to say, and leave. `lost`, `going_away`, `moved`: somebody else goes on, nothing more is said."""
@@ -350,6 +363,8 @@ class LiveKitRoom(Room):
         self._identities[called] = participant.identity
         self._present[participant.identity] = self._incoming.protocol(participant) < _OLD
         self._scene.old_clients = any(self._present.values())
+        if _people.is_phone(participant):
+            self._phones[participant.identity] = None
         self._look_whether_idle(participant)
         self._inputs.append(_people.joined(participant, self._spec.prompt_attributes))
         self._take_early(called)
@@ -359,6 +374,7 @@ class LiveKitRoom(Room):
         if self._present.pop(participant.identity, None) is None:
             return
         self._identities.pop(identity(participant.identity), None)
+        self._phones.pop(participant.identity, None)
         self._idle_phones.discard(participant.identity)
         self._scene.old_clients = any(self._present.values())
         self._ears.gone(participant.identity)
@@ -461,6 +477,7 @@ class LiveKitRoom(Room):
         was = set(self._present)
         self._present.clear()
         self._identities.clear()
+        self._phones.clear()
         self._idle_phones.clear()
         delays, said = Backoff(0.2, 2.0), False
         while not self._closed:

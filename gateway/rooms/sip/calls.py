@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from aiosipua.dialog import DialogState, dialog_matches
 from aiosipua.incoming_call import IncomingCall
@@ -63,6 +64,15 @@ class Call:
     """The other side has left before there was a room."""
     moving: asyncio.Future[int] | None = None
     """The status of a transfer that was asked for."""
+    offering: asyncio.Future[int] | None = None
+    """The status of an offer of ours within the call."""
+    offered_by: str = ""
+    """The branch of the last such offer: what is answered to it."""
+    reoffering: bool = False
+    told_held: bool = False
+    """Whether the phone was told last that we hold it."""
+    joined: "Joined | None" = None
+    """With whom it speaks, once no session of ours has it any more."""
 
     @property
     def peer(self) -> Address:
@@ -72,6 +82,16 @@ class Call:
     @property
     def codecs(self) -> list[CodecName]:
         return [name for name in available() if name in self.guest.trunk.codecs]
+
+
+class Joined(Protocol):
+    """Two calls whose sides hear each other."""
+
+    def key(self, call: "Call", digit: str) -> None:
+        """Pressed by the party of `call`."""
+
+    def end(self) -> None:
+        """Hang both up."""
 
 
 class Calls:
@@ -87,8 +107,10 @@ class Calls:
         self.full: Callable[[Trunk], str] = lambda _: ""
         """Why a trunk has no place for one more call, "" when it has."""
         self._answering = Tasks(_failed)
-        self.hand_on: Callable[[Call, str], str] = lambda call, to: "this call can't be handed on"
+        self.hand_on: Callable[[Call, Mapping[str, Any]], str] = lambda call, asked: "this call can't be handed on"
         """Begins a transfer; answers why not."""
+        self.hold: Callable[[Call], None] = lambda call: None
+        """Tells the phone whether we hold it."""
 
     def busy(self, trunk: Trunk | None) -> int:
         """How many calls a trunk has, or all of them together; without those nobody has acknowledged."""
@@ -124,7 +146,9 @@ class Calls:
 
     def _key(self, line: Line, digit: str) -> None:
         for call in self.by_id.values():
-            if call.line is line and call.room is not None:
+            if call.line is line and call.joined is not None:
+                call.joined.key(call, digit)
+            elif call.line is line and call.room is not None:
                 call.room.key(digit)
 
     async def _answer(self, call: Call, incoming: IncomingCall) -> None:
@@ -196,7 +220,14 @@ class Calls:
             self._house.clock, f"{trunk.name}/{call.guest.called}"[:120], party, call.line, EchoGate(agent.phone.echo_gate),
             lambda reason: self._ended(call, reason), timeout=trunk.rtp_timeout, tells_keys=agent.phone.tell_keys,
         )  # fmt: skip
-        call.room.hand_on = lambda to: self.hand_on(call, to)
+        room = call.room
+        room.hand_on = lambda asked: self.hand_on(call, asked)
+
+        def put_on_hold(on: bool) -> None:
+            room.hold("agent", on)
+            self.hold(call)
+
+        room.put_on_hold = put_on_hold
         says_so_itself = trunk.users and party.attributes["sip.direction"] == "inbound"
         caller = "" if says_so_itself else callers.phone(party.number)
         call.session = await self._reception.open(
@@ -286,20 +317,29 @@ class Calls:
         call.line.sources.moved(terms.address or call.line.sources.signalled)
         call.line.sources.reports = terms.reports
         if call.room is not None:
-            call.room.hold(terms.held)
+            call.room.hold("phone", terms.held)
 
     def reoffered(self, request: SipRequest) -> SdpMessage | None:
         """Our answer to an offer within a call (re-INVITE, UPDATE); an offer of our own where theirs has none. NoDeal."""
         call = self.by_id.get(request.call_id or "")
         if call is None:
             return None
-        call.version += 1
-        to = call.line.sources.party
-        host = facing(to, 5060, self._advertised)
+        holding = call.room is not None and call.room.holding
         if not request.body:
-            return offers.offer([call.line.deal.form.name], host, call.line.port, call.version)
+            return self.offer_of(call, "sendonly" if holding else "sendrecv")
         sdp = offers.parsed(request)
-        return offers.answer(sdp, self.offered(call, sdp), host, call.line.port, call.version)
+        terms = self.offered(call, sdp)
+        call.version += 1
+        return offers.answer(sdp, terms, self._seen(call), call.line.port, call.version, holding=holding)
+
+    def offer_of(self, call: Call, direction: offers.Direction) -> SdpMessage:
+        """An offer of ours within a call."""
+        call.version += 1
+        return offers.again(call.line.deal, self._seen(call), call.line.port, call.version, direction)
+
+    def _seen(self, call: Call) -> str:
+        """Our address as the other side's sound sees it."""
+        return facing(call.line.sources.party, 5060, self._advertised)
 
     # ── handing on ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -318,13 +358,21 @@ class Calls:
             return
         call.gone = True
         self.unacknowledged.came(call_id, None)
+        if call.offering is not None and not call.offering.done():
+            call.offering.set_result(487)
         self.moved(call_id, 202)  # who hangs up while being handed on is there, or on the way
         self.metronome.lines.discard(call.line)
-        if call.room is not None:
+        if call.joined is not None:
+            call.joined.end()
+        elif call.room is not None:
             call.room.leave(reason)
 
     def _ended(self, call: Call, reason: str) -> None:
-        """The session is over, or not ours any more: a phone call can't be handed on, so it is hung up."""
+        """The session is over, or not ours any more: a phone call can't be handed on to another gateway, so it is hung up."""
+        if call.joined is None:
+            self.hang_up(call)
+
+    def hang_up(self, call: Call) -> None:
         self._bye(call)
         self._leave(call)
 

@@ -107,7 +107,9 @@ class Desk:
 
     async def _hang_up(self, phones: Phones, request: web.Request) -> dict[str, Any]:
         call = _call(phones, request)
-        if call.session is not None:
+        if call.joined is not None:
+            call.joined.end()
+        elif call.session is not None:
             call.session.hang_up("end_requested")
         return {"status": 200}
 

@@ -22,7 +22,9 @@ from gateway.rooms.sip.tcp import TcpWire
 from gateway.rooms.sip.trunks import Provider, Trunk, secret
 from gateway.rooms.sip.wire import facing
 from gateway.sessions.reception import Reception, Refused
-from schemas.errors import AgentSpecError, AntiphonError
+from gateway.sessions.session import Session
+from schemas.config.agent import AgentSpec
+from schemas.errors import AntiphonError
 from schemas.process.numbers import numbers_shortened, shortened
 from schemas.text.clean import one_line
 
@@ -94,23 +96,19 @@ async def _directly(uri: str, trunks: Sequence[Trunk]) -> Route:
 
 
 async def dial(
-    calls: Calls, reception: Reception, sides: Sequence[UserAgent], way: Route, agent: str, *,
+    calls: Calls, reception: Reception, sides: Sequence[UserAgent], way: Route, spec: AgentSpec, *,
     digits: str = "", wait: float = 60.0, metadata: Mapping[str, Any] = {},
-) -> str:  # fmt: skip
-    """Ring for up to `wait` seconds; answers the session's name once they have answered. `digits`: keyed in then; `metadata`: of
-    the session. NotDialled."""
+) -> Session:  # fmt: skip
+    """Ring for up to `wait` seconds; answers the session once they have answered. `digits`: keyed in then; `metadata`: of the
+    session. NotDialled."""
     side = sides[1] if way.place.transport == "tcp" else sides[0]
-    try:
-        spec = reception.agents.find(agent)
-    except AgentSpecError as error:
-        raise NotDialled(404, str(error)) from None
     if reception.draining:
         raise NotDialled(503, "this gateway shuts down and takes no new calls")
     if unmanned := reception.unmanned():
         raise NotDialled(503, f"nobody is called who could not be answered: {', '.join(unmanned)}")
     if full := calls.full(way.trunk):
         raise NotDialled(486, full)
-    line, call = await _ring(calls, side, way, agent, metadata)
+    line, call = await _ring(calls, side, way, spec.name, metadata)
     outgoing = call.sip
     assert isinstance(outgoing, OutgoingCall)
     if digits:
@@ -138,7 +136,7 @@ async def dial(
             outgoing.cancel(side.uac)
             calls.forget(call)
         raise
-    return session.name
+    return session
 
 
 async def _ring(

@@ -1,6 +1,7 @@
 """The phones of a gateway: it listens for SIP, registers with providers, dials, and turns each call into a session."""
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections.abc import Mapping
@@ -19,10 +20,11 @@ from aiosipua.uac import SipUAC
 from aiosipua.uas import SipUAS
 
 from gateway.bucket import Bucket
-from gateway.rooms.sip import offers
+from gateway.rooms.sip import holding, offers
 from gateway.rooms.sip.calls import Call, Calls, UserAgent
-from gateway.rooms.sip.dialing import UNANSWERED, dial, route
+from gateway.rooms.sip.dialing import UNANSWERED, NotDialled, dial, route
 from gateway.rooms.sip.gate import Gate
+from gateway.rooms.sip.introducing import RING, introduce
 from gateway.rooms.sip.metrics import SipMetrics
 from gateway.rooms.sip.places import is_address, is_number
 from gateway.rooms.sip.registrations import Registrar
@@ -34,9 +36,11 @@ from gateway.rooms.sip.transfer import NotMoved, transfer
 from gateway.rooms.sip.trunks import Trunks, load_trunks
 from gateway.rooms.sip.wire import UdpWire, Wire, hang_up_late, refusal
 from gateway.sessions.reception import NOBODY_HERE, Reception
+from gateway.sessions.session import Session
 from schemas.client import KEYS
+from schemas.config.agent import AgentSpec
 from schemas.config.settings import Settings
-from schemas.errors import BusError, SettingsError
+from schemas.errors import AgentSpecError, BusError, SettingsError
 from schemas.process.numbers import numbers_shortened
 from schemas.process.tasks import Tasks
 from schemas.text.clean import one_line
@@ -89,13 +93,14 @@ class Phones:
         self.calls = Calls(reception, listen.host, listen.ports, listen.advertised, self.metrics)
         self.screening = Screening(clock, trunks.trunk, listen.most, self.calls.busy, self._closed)
         self.calls.hand_on = self._hand_on
+        self.calls.hold = self._hold
         self.calls.full = lambda trunk: full.reason if (full := self.screening.full(trunk)) is not None else ""
         self.port = listen.port
         self._refusals = Bucket.full(1.0, clock.now())  # lines a second, whoever calls however often
         self.sides: list[UserAgent] = []
         self.registrars: list[Registrar] = []
         self._guests: dict[str, Guest] = {}
-        self._registering = Tasks()
+        self._tasks = Tasks()
 
     async def start(self) -> None:
         """SettingsError when the port is taken."""
@@ -122,25 +127,48 @@ class Phones:
                 side = self.sides[1 if trunk.registration.transport == "tcp" else 0]
                 one = Registrar(trunk, trunk.registration, side.uac, side.wire, self.gate, self.screening)
                 self.registrars.append(one)
-                self._registering.spawn(one.run(), f"registration of {trunk.name}")
+                self._tasks.spawn(one.run(), f"registration of {trunk.name}")
         if not self.trunks:
             log.warning("SIP: no trunk, so nobody may call; name who may in SIP_TRUNKS (docs/phones.md)")
 
-    def _hand_on(self, call: Call, to: str) -> str:
+    def _hold(self, call: Call) -> None:
+        self._tasks.spawn(holding.offer_again(self.calls, call), "hold")
+
+    def _hand_on(self, call: Call, asked: Mapping[str, Any]) -> str:
         """A tool wants a caller transferred; should it fail, the agent is told."""
+        to = str(asked.get("to", ""))
         where = f"tel:{to}" if is_number(to) else to
         if not (is_address(where) or is_number(to)):
             return "it leads to no number and no sip: address"
-        self._registering.spawn(self._handed_on(call, where), "transfer")
+        announced = str(asked.get("announce", "")) if asked.get("mode") == "warm" else None
+        self._tasks.spawn(self._handed_on(call, where, announced), "transfer")
         return ""
 
-    async def _handed_on(self, call: Call, where: str) -> None:
+    async def _handed_on(self, call: Call, where: str, announced: str | None) -> None:
+        """`announced`: what whoever takes over is told before; None: the phone is sent there by itself."""
         try:
-            await transfer(call, where)
+            if announced is None:
+                await transfer(call, where)
+            else:
+                await self._introduced(call, where, announced)
         except NotMoved as error:
             log.info("%s", error, extra={"session": call.session.name if call.session else ""})
             if call.room is not None:
                 call.room.tell(f"(the transfer failed: {error})")
+
+    async def _introduced(self, call: Call, where: str, announced: str) -> None:
+        try:
+            way = await route(where, "", self.trunks)
+        except NotDialled as error:
+            session = {"session": call.line.session}
+            log.warning("nobody can be told before the transfer, the phone goes by itself: %s", error, extra=session)
+            await transfer(call, where)
+            return
+
+        async def ring(spec: AgentSpec, metadata: Mapping[str, Any]) -> Session:
+            return await dial(self.calls, self._reception, self.sides, way, spec, wait=RING, metadata=metadata)
+
+        await introduce(self.calls, call, announced, ring)
 
     async def dial(
         self, to: str, agent: str = "", *, trunk: str = "", digits: str = "", wait: float = 60.0,
@@ -148,13 +176,24 @@ class Phones:
     ) -> str:  # fmt: skip
         """Ring somebody; answers the session's name once they have answered. NotDialled."""
         way = await route(to, trunk, self.trunks)
-        side = self._reception, self.sides, way, agent
-        return await dial(self.calls, *side, digits=digits, wait=wait, metadata=metadata)
+        try:
+            spec = self._reception.agents.find(agent)
+        except AgentSpecError as error:
+            raise NotDialled(404, str(error)) from None
+        ours = self._reception, self.sides
+        return (await dial(self.calls, *ours, way, spec, digits=digits, wait=wait, metadata=metadata)).name
+
+    async def drain(self, seconds: float) -> None:
+        """Those who were put through to each other may speak on for so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while any(call.joined for call in self.calls.by_id.values()):
+                    await asyncio.sleep(0.1)
 
     async def aclose(self) -> None:
         for registrar in self.registrars:
             registrar.leave()
-        await self._registering.aclose()
+        await self._tasks.aclose()
         await self.calls.aclose()
         await asyncio.sleep(0)  # the last BYEs leave
         for side in self.sides:
@@ -284,6 +323,8 @@ class Phones:
 
     def _message(self, side: UserAgent, message: SipRequest | SipResponse, source: Address) -> None:
         if isinstance(message, SipResponse):
+            if self._of_hold(message):
+                return
             if self._learn(side, message, source):
                 side.uas._on_message(message, source)
             return
@@ -295,6 +336,10 @@ class Phones:
             if message.method == "INVITE" and call_id not in self.calls.by_id:
                 side.uas._calls.pop(call_id, None)
                 side.uas._remove_invite_transaction(message)
+
+    def _of_hold(self, response: SipResponse) -> bool:
+        call = self.calls.by_id.get(response.call_id or "")
+        return call is not None and holding.answered(self.calls, call, response)
 
     def _learn(self, side: UserAgent, response: SipResponse, source: Address) -> bool:
         """Where requests within a call of ours go, as its answer says (RFC 3261 §12.1.2). False: the answer of somebody with
@@ -342,6 +387,8 @@ class Phones:
             case "REGISTER":
                 for registrar in self.registrars:
                     registrar.unanswered(call_id)
+            case "INVITE" if self._of_hold(refusal(request, 408, UNANSWERED)):
+                pass
             case "INVITE":
                 for side in self.sides:
                     side.uac.handle_response(refusal(request, 408, UNANSWERED), ("", 0))
@@ -353,7 +400,8 @@ def why_not_within(call: Call, side: UserAgent, invite: SipRequest) -> tuple[int
         return 488, f"Not Acceptable Here: this call goes by {call.side.wire.token}"
     if not dialog_matches(call.sip.dialog, invite):
         return 481, "Call/Transaction Does Not Exist"
-    return None if call.sip.dialog.state is DialogState.CONFIRMED else (491, "Request Pending")
+    pending = call.sip.dialog.state is not DialogState.CONFIRMED or call.offering is not None
+    return (491, "Request Pending") if pending else None
 
 
 def bound_session(message: SipRequest | SipResponse, most: int) -> None:

@@ -71,6 +71,8 @@ class Line:
         """On hold: what comes is not for the agent."""
         self.mute = False
         """On hold: nothing is sent."""
+        self.before: Callable[[], None] = lambda: None
+        """Called as each frame is due, before it is taken."""
         self.sounded: Callable[[Pcm | None], None] = lambda _: None
         """Told each frame as it leaves, None for a silent one."""
         self._clock, self._pressed = clock, pressed
@@ -157,6 +159,7 @@ class Line:
 
     def tick(self, skipped: int = 0) -> None:
         """The next 20 ms leave. `skipped`: frames left out before, because we were too late for them."""
+        self.before()
         self._timestamp = (self._timestamp + skipped * self._step) & 0xFFFFFFFF
         self._frames += 1
         if self._frames % _REPORT_EVERY == 0:
@@ -262,6 +265,13 @@ class Line:
 
     def take(self) -> list[Pcm]:
         """What was heard since the last call, at 16 kHz, without gaps."""
+        found = self.raw()
+        if self._double is None or not found:
+            return found
+        return [self._double(np.concatenate(found))]
+
+    def raw(self) -> list[Pcm]:
+        """The same as the codec has it, at `Format.hear_rate`."""
         self._untaken = 0
         found: list[Pcm] = []
         for item in self.reorder.take(self._clock.now()):
@@ -284,9 +294,7 @@ class Line:
             ticks = len(pcm) * self.deal.form.clock // self.deal.form.hear_rate
             self._expected = (item.timestamp + ticks) & 0xFFFFFFFF
             found.append(pcm)
-        if self._double is None or not found:
-            return found
-        return [self._double(np.concatenate(found))]
+        return found
 
     def _pause(self, timestamp: int, found: list[Pcm]) -> None:
         """A line that sends nothing in silence leaves a hole in its timestamps."""

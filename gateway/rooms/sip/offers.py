@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aiosipua.message import SipRequest
+from aiosipua.message import SipRequest, SipResponse
 from aiosipua.sdp import Codec, ConnectionData, MediaDescription, Origin, SdpMessage, TimingField, parse_sdp
 
 from gateway.rooms.sip.codecs import FORMATS, Format
@@ -20,6 +20,8 @@ _ANSWER: dict[Direction, Direction] = {
     "recvonly": "sendonly",
     "inactive": "inactive",
 }
+_UNHEARD: dict[Direction, Direction] = {"sendrecv": "sendonly", "recvonly": "inactive"}
+"""What a direction of ours becomes while we hold them."""
 _KEYS = 101
 _STREAMS = 16
 """Streams of an offer; each is declined one by one."""
@@ -44,15 +46,16 @@ class Terms:
         return self.direction in ("sendonly", "inactive")
 
 
-def carried(request: SipRequest) -> SdpMessage | None:
-    """The SDP of a request, None where it has none. NoDeal where nobody could read it."""
-    return parsed(request) if request.body and request.content_type == "application/sdp" else None
+def carried(message: SipRequest | SipResponse) -> SdpMessage | None:
+    """The SDP of a message, None where it has none. NoDeal where nobody could read it."""
+    kind = (message.content_type or "").split(";")[0].strip().lower()
+    return parsed(message) if message.body and kind == "application/sdp" else None
 
 
-def parsed(request: SipRequest) -> SdpMessage:
-    """A request's body as SDP. NoDeal where nobody could read it: the parser raises whatever it stumbles over."""
+def parsed(message: SipRequest | SipResponse) -> SdpMessage:
+    """A body as SDP. NoDeal where nobody could read it: the parser raises whatever it stumbles over."""
     try:
-        return parse_sdp(request.text)
+        return parse_sdp(message.text)
     except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
         raise NoDeal(f"their SDP can't be read: {error}") from error
 
@@ -108,10 +111,16 @@ def _direction(sdp: SdpMessage, audio: MediaDescription) -> Direction:
     return "sendrecv"
 
 
-def answer(offer: SdpMessage, terms: Terms, host: str, port: int, version: int) -> SdpMessage:
+def ours(theirs: Direction, *, holding: bool) -> Direction:
+    """Our direction, beside what they want; `holding`: we do not hear them for now."""
+    direction = _ANSWER[theirs]
+    return _UNHEARD.get(direction, direction) if holding else direction
+
+
+def answer(offer: SdpMessage, terms: Terms, host: str, port: int, version: int, *, holding: bool = False) -> SdpMessage:
     """Our side of what was agreed; every further stream of the offer is declined."""
     deal = terms.deal
-    stream = _stream(port, [(deal.form, deal.payload_type)], deal.keys, _ANSWER[terms.direction])
+    stream = _stream(port, [(deal.form, deal.payload_type)], deal.keys, ours(terms.direction, holding=holding))
     media: list[MediaDescription] = []
     taken = False
     for offered in offer.media:
@@ -127,6 +136,11 @@ def offer(codecs: Sequence[CodecName], host: str, port: int, version: int) -> Sd
     """All we speak, best first."""
     formats = [(FORMATS[name], FORMATS[name].payload_type) for name in codecs]
     return _message(host, version, [_stream(port, formats, (_KEYS, 8_000), "sendrecv")])
+
+
+def again(deal: Deal, host: str, port: int, version: int, direction: Direction) -> SdpMessage:
+    """An offer within a call: what was agreed on, in this direction."""
+    return _message(host, version, [_stream(port, [(deal.form, deal.payload_type)], deal.keys, direction)])
 
 
 def _stream(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from gateway.bucket import Bucket
 from gateway.inputs import Attached, Detached, Digits, Heard, HungUp, Joined, RoomInput, Typed
@@ -19,6 +19,10 @@ _KEYS, _KEYS_AT_ONCE = 10.0, 64.0
 """Keys a second, and in one go: nobody presses more."""
 _TOLD, _TOLD_AT_ONCE = 0.5, 4.0
 """Messages about keys to the agent, each of which it answers; more keys wait for the next one."""
+
+
+Hold = Literal["phone", "agent", "transfer"]
+"""Who holds a call: the other side, the agent, or we, while somebody else is asked to take it over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,13 @@ class SipRoom(Room):
         self._timeout, self._tells_keys = timeout, tells_keys
         self._inputs: list[RoomInput] = [Joined(party.number, kind="sip", name=party.name, attributes=party.attributes)]
         self._attached = self._over = self._closed = False
-        self._held = False
+        self._holds = set[Hold]()
         self._keyed = ""
         self._keyed_at = 0.0
-        self.hand_on: Callable[[str], str] = lambda to: "this call can't be handed on"
-        """Have the phone call somebody else; answers why not."""
+        self.hand_on: Callable[[Mapping[str, Any]], str] = lambda asked: "this call can't be handed on"
+        """Have the caller speak with somebody else (`to`, `mode`, `announce`); answers why not."""
+        self.put_on_hold: Callable[[bool], None] = lambda on: self.hold("agent", on)
+        """The agent holds the phone, or takes it back."""
         self._keys = Bucket.full(_KEYS, clock.now(), _KEYS_AT_ONCE)
         self._told = Bucket.full(_TOLD, clock.now(), _TOLD_AT_ONCE)
         line.sounded = gate.said
@@ -64,15 +70,28 @@ class SipRoom(Room):
             self.line.heard_at = self.clock.now()
             self._inputs.append(Attached())
 
-    def hold(self, held: bool) -> None:
-        """The phone put us on hold, or took us back: nothing is heard or said meanwhile."""
-        if held == self._held:
+    @property
+    def held(self) -> bool:
+        """Whether anybody holds the call."""
+        return bool(self._holds)
+
+    @property
+    def holding(self) -> bool:
+        """Whether the agent does."""
+        return "agent" in self._holds
+
+    def hold(self, by: Hold, held: bool) -> None:
+        """`by` holds the call, or takes it back: as long as anybody does, nothing is heard, and the agent says nothing."""
+        before = self.held
+        (self._holds.add if held else self._holds.discard)(by)
+        self.line.mute = "phone" in self._holds  # else they are sent silence, or what they wait by
+        if self.held == before:
             return
-        self._held = self.line.deaf = self.line.mute = held
+        self.line.deaf = self.held
         self.line.heard_at = self.clock.now()
         self.line.reorder.reset()  # what was sent meanwhile is not missing
-        if self._attached:
-            self._inputs.append(Detached(held=True) if held else Attached())
+        if self._attached and not self._over:
+            self._inputs.append(Detached(held=True) if self.held else Attached())
 
     def key(self, digit: str) -> None:
         if self._attached and len(self._keyed) < 64 and self._keys.take(self.clock.now()):
@@ -97,14 +116,14 @@ class SipRoom(Room):
         if self._over:
             return inputs
         now = self.clock.now()
-        if self._attached and not self._held:
+        if self._attached and not self.held:
             inputs.extend(Heard(self.party.number, self._gate.heard(pcm)) for pcm in self.line.take())
         done = self._keyed and (self._keyed[-1] == "#" or now - self._keyed_at >= _KEYS_WITHIN)
         if done and self._told.take(now):
             keyed, self._keyed = self._keyed, ""
             if self._tells_keys:
                 inputs.append(Typed(self.party.number, f"(keys pressed on the phone: {' '.join(keyed)})"))
-        if self._attached and not self._held and now - self.line.heard_at > self._timeout:
+        if self._attached and not self.held and now - self.line.heard_at > self._timeout:
             self._over = True
             inputs.append(HungUp("client_gone"))
         return inputs
@@ -131,9 +150,9 @@ class SipRoom(Room):
             case "dtmf":
                 self.line.press(str(arguments.get("digits", ""))[:64])
             case "hold":
-                self.hold(bool(arguments.get("on", True)))
+                self.put_on_hold(bool(arguments.get("on", True)))
             case "transfer":
-                return self.hand_on(str(arguments.get("to", "")))
+                return self.hand_on(arguments)
             case _:
                 return super().act(action, arguments)
         return ""

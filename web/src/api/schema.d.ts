@@ -1801,6 +1801,7 @@ export interface components {
              *       "run_input": false,
              *       "session_events": true,
              *       "state": true,
+             *       "tool_calls": "none",
              *       "transcription": true,
              *       "transcripts": true,
              *       "tts_timing": "server_message",
@@ -3234,6 +3235,12 @@ export interface components {
              * @default true
              */
             state: boolean;
+            /**
+             * Tool Calls
+             * @default none
+             * @enum {string}
+             */
+            tool_calls: "off" | "none" | "name" | "arguments" | "full";
             /**
              * Transcription
              * @default true

@@ -5,6 +5,7 @@ agent allows it) answered to who asks, all others refused: none is left waiting.
 machine are nobody's business in the room: they are not told.
 """
 
+import json
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -19,7 +20,16 @@ from livekit.protocol.agent_pb import agent_session as pb
 from gateway.inputs import Typed
 from gateway.rooms.livekit.conventions._sending import ENOUGH, Scene, Send, SendBytes
 from gateway.rooms.livekit.conventions.rtvi import Answer
-from gateway.rooms.livekit.facts import Fact, ReplyEnded, StateChanged, Trouble, UserSpeech, UserText
+from gateway.rooms.livekit.facts import (
+    Fact,
+    ReplyEnded,
+    StateChanged,
+    ToolBegan,
+    ToolEnded,
+    Trouble,
+    UserSpeech,
+    UserText,
+)
 from schemas.client import LONGEST_MESSAGE
 from schemas.text.clean import well_formed
 
@@ -35,6 +45,7 @@ _KEPT = 200  # lines of the conversation a client may ask for
 _TOLD = 100_000
 """Bytes of them that one answer holds, the newest."""
 _LONGEST_ID = 128
+_Execution = pb.AgentSessionEvent.ToolExecutionUpdated
 _STATISTICS = (
     "inbound_rtp",
     "outbound_rtp",
@@ -84,10 +95,30 @@ class AgentSession:
             case ReplyEnded() if fact.text:
                 interrupted = fact.how == "interrupted"
                 return [self._added(pb.ASSISTANT, fact.segment, fact.text, fact.at, interrupted=interrupted)]
+            case ToolBegan():
+                begun = _Execution.Started(function_call=_call(fact))
+                return [_event(tool_execution_updated=_Execution(started=begun))]
+            case ToolEnded():
+                return self._called(fact)
             case Trouble():
                 return [_event(error=pb.AgentSessionEvent.Error(message=fact.message))]
             case _:
                 return []
+
+    def _called(self, fact: ToolEnded) -> Sequence[Send]:
+        """The call with what came of it, also in the history of the conversation."""
+        call, now = _call(fact), Timestamp()
+        now.GetCurrentTime()
+        said = (fact.result or "")[:ENOUGH]
+        output = pb.FunctionCallOutput(
+            id=f"{call.id}-output", name=call.name, call_id=fact.call, output=said, is_error=fact.failed, created_at=now
+        )
+        self._items.append(pb.ChatContext.ChatItem(function_call=call))
+        self._items.append(pb.ChatContext.ChatItem(function_call_output=output))
+        status = pb.TC_ERROR if fact.failed else pb.TC_DONE
+        ended = _Execution.Ended(id=call.id, call_id=fact.call, message=said, status=status)
+        executed = pb.AgentSessionEvent.FunctionToolsExecuted(function_calls=[call], function_call_outputs=[output])
+        return [_event(tool_execution_updated=_Execution(ended=ended)), _event(function_tools_executed=executed)]
 
     def _added(self, role: pb.ChatRole, id: str, text: str, at: datetime, *, interrupted: bool = False) -> Send:
         created = Timestamp()
@@ -182,6 +213,12 @@ def _statistics(found: Iterable[Any]) -> list[Struct]:
             struct.update(MessageToDict(one))
             told.append(struct)
     return told
+
+
+def _call(fact: ToolBegan | ToolEnded) -> pb.FunctionCall:
+    """What the agent keeps back is empty."""
+    given = json.dumps(fact.arguments, ensure_ascii=False)[:ENOUGH] if fact.arguments is not None else ""
+    return pb.FunctionCall(id=fact.call, call_id=fact.call, name=fact.name or "", arguments=well_formed(given))
 
 
 def _response(request_id: str) -> pb.SessionResponse:

@@ -24,6 +24,8 @@ from gateway.rooms.livekit.facts import (
     SentenceEnded,
     SentenceWords,
     StateChanged,
+    ToolBegan,
+    ToolEnded,
     Trouble,
     UserSpeech,
     UserText,
@@ -112,6 +114,17 @@ class Rtvi:
                 return [("server-message", _timings(fact.sequence, fact))]
             case Figures():
                 return [("metrics", _metrics(fact.seconds))]
+            case ToolBegan():
+                named = {"function_name": fact.name} if fact.name is not None else {}
+                call = {"tool_call_id": fact.call} | named
+                given = {"arguments": fact.arguments} if fact.arguments is not None else {}
+                return [("llm-function-call-started", named), ("llm-function-call-in-progress", call | given)]
+            case ToolEnded():
+                stopped: dict[str, Any] = {"tool_call_id": fact.call, "cancelled": False}
+                stopped |= {"function_name": fact.name} if fact.name is not None else {}
+                return [
+                    ("llm-function-call-stopped", stopped | ({"result": fact.result[:ENOUGH]} if fact.result else {}))
+                ]
             case Trouble():
                 return [("error", {"error": fact.message, "message": fact.message, "fatal": fact.fatal})]
             case Over() if self._speaking:

@@ -1,7 +1,10 @@
 """RTVI: what clients say is obeyed or refused in a sentence; what they are told waits until they ask."""
 
+import ast
+import importlib.util
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +12,32 @@ import pytest
 from gateway.inputs import Digits, HungUp, Typed
 from gateway.rooms.livekit.conventions import Scene, SendData
 from gateway.rooms.livekit.conventions.rtvi import Answer, Rtvi
-from gateway.rooms.livekit.facts import ClipWords, SentenceWords, StateChanged, Trouble, UserText
+from gateway.rooms.livekit.facts import (
+    ClipWords,
+    SentenceWords,
+    StateChanged,
+    Told,
+    ToolBegan,
+    Trouble,
+    UserText,
+    of_call,
+)
+from schemas.client import ToolMessage
 
 SCENE = Scene("agent")
+
+
+def _theirs() -> dict[str, set[str]]:
+    """The fields of each class of Pipecat's own models of the protocol. They can't be imported without the rest of it, of which
+    only the weights are installed here."""
+    pipecat = importlib.util.find_spec("pipecat")
+    assert pipecat is not None
+    assert pipecat.origin is not None
+    source = (Path(pipecat.origin).parent / "processors/frameworks/rtvi/models.py").read_text()
+    classes = [one for one in ast.parse(source).body if isinstance(one, ast.ClassDef)]
+    return {one.name: {ast.unparse(line) for line in one.body if isinstance(line, ast.AnnAssign)} for one in classes}
+
+
 CLIP = ClipWords(3, "s", "Good day.", 0.1, (("Good", 0.0, 0.25), ("day", 0.25, 0.6)))
 
 
@@ -133,3 +159,43 @@ def test_errors_carry_both_keys_and_packets_stay_small() -> None:
     for send in Rtvi("always").tell(long, SCENE):
         assert isinstance(send, SendData)
         assert len(send.payload) < 15 * 1024
+
+
+CALLED = ToolMessage(turn=2, call="c1", name="book", arguments={"guests": 4})
+RETURNED = CALLED.model_copy(update={"returned": True, "result": "table 7"})
+
+
+@pytest.mark.parametrize(
+    ("level", "name", "arguments", "result"),
+    [
+        ("none", {}, {}, {}),
+        ("name", {"function_name": "book"}, {}, {}),
+        ("arguments", {"function_name": "book"}, {"arguments": {"guests": 4}}, {}),
+        ("full", {"function_name": "book"}, {"arguments": {"guests": 4}}, {"result": "table 7"}),
+    ],
+)
+def test_calls_of_tools(level: Told, name: dict[str, Any], arguments: dict[str, Any], result: dict[str, Any]) -> None:
+    """They begin, go on and stop, and tell as much of themselves as the agent lets them: read by Pipecat's own models."""
+    rtvi = Rtvi("always")
+    told = [
+        message
+        for call in (CALLED, RETURNED)
+        if (fact := of_call(level, call)) is not None
+        for message in sent(rtvi.tell(fact, SCENE))
+    ]
+    started, going, stopped = told
+    assert started["data"] == name
+    assert going["data"] == {"tool_call_id": "c1"} | name | arguments
+    assert stopped["data"] == {"tool_call_id": "c1", "cancelled": False} | name | result
+    theirs = _theirs()
+    models = ("LLMFunctionCallStartMessage", "LLMFunctionCallInProgressMessage", "LLMFunctionCallStoppedMessage")
+    for model, message in zip(models, told, strict=True):
+        assert f"type: Literal['{message['type']}'] = '{message['type']}'" in theirs[model]
+        assert set(message["data"]) <= {field.partition(":")[0] for field in theirs[f"{model}Data"]}
+
+
+def test_calls_that_nobody_is_told_of() -> None:
+    """Where the agent says so; and arguments that fit no packet are left out."""
+    assert of_call("off", CALLED) is None
+    large = CALLED.model_copy(update={"arguments": {"text": "x" * 20_000}})
+    assert of_call("full", large) == ToolBegan("c1", "book", None)

@@ -14,7 +14,7 @@ from gateway.main import Gateway, start_gateway
 from ops.stack.embedded.livekit import LiveKit
 from ops.stack.embedded.valkey import Valkey
 from schemas.config.settings import Settings
-from schemas.events import Event
+from schemas.events import ActionRequested, Event
 from schemas.log import connect
 
 StartGateway = Callable[..., Awaitable[Gateway]]
@@ -95,6 +95,10 @@ class Site:
 
     async def events(self, session: str) -> list[Event]:
         return await self._gateways[0].bus.read(session)
+
+    async def ask(self, session: str, request: str, asked: ActionRequested) -> None:
+        """As a tool asks the gateway for something."""
+        await self._gateways[0].bus.post(session, request, asked)
 
     async def looks(self, gateway: Gateway, count: int) -> None:
         """Until a gateway has looked for lonely rooms so many times more."""

@@ -4,20 +4,24 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from livekit import api
+from livekit.api import sip_service
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from api.livekit.telephony import Login, Rule, Telephony, TelephonyError
+from gateway.rooms.livekit._phone import OnThePhone
 from ops.cli import app
 from ops.commands.doctor import endpoints
 from ops.stack.embedded.livekit import LiveKit
 from schemas.access.livekit import Access
 from schemas.access.livekit_errors import LiveKitError
 from schemas.config.settings import Settings
-from schemas.events import ParticipantJoined
+from schemas.events import ActionRequested, MessageReceived, ParticipantJoined, SessionEnded
+from schemas.process.tasks import Tasks
 from tests.gateway.rooms.livekit.site.conftest import Site, agents, eventually, session_of, until
 from tests.servers import livekit_binary
 
@@ -167,3 +171,71 @@ async def test_doctor_asks_the_server(shared_livekit: LiveKit) -> None:
     assert finding.result == "bad"
     assert "LIVEKIT_API_SECRET" in finding.found
     assert "x" * 40 not in finding.found
+
+
+async def asked(site: Site, session: str, action: Literal["transfer", "dtmf"], **arguments: Any) -> None:
+    """As a tool asks for it."""
+    await site.ask(session, action, ActionRequested(action=action, arguments=arguments))
+
+
+async def told(site: Site, session: str, what: str) -> str:
+    """The message about it that the agent gets."""
+
+    async def came() -> str:
+        texts = [event.text for event in await site.events(session) if isinstance(event, MessageReceived)]
+        return next((text for text in texts if what in text), "")
+
+    await eventually(came, f"a message about {what}")
+    return await came()
+
+
+async def test_a_phone_is_not_handed_on_without_a_bridge(site: Site) -> None:
+    """The real server is asked, and has nobody to do it: the agent is told, and the call goes on. Keys reach the phone; there
+    is no hold."""
+    await site.gateway()
+    keys: list[str] = []
+    phone = await site.person("call-1", "phone", kind="sip", attributes={"sip.callStatus": "active"})
+    phone.on("sip_dtmf_received", lambda one: keys.append(one.digit))
+    session = await until(lambda: session_of(phone), "the agent")
+    await asked(site, session, "transfer", to="+15105550100", mode="cold")
+    assert await told(site, session, "the transfer failed")
+    await asked(site, session, "dtmf", digits="4#")
+    await until(lambda: keys == ["4", "#"], "the keys")
+    assert "no hold" in OnThePhone(lambda _: None, Tasks(), None).act("hold", {"on": True}, "phone", None)
+    assert "session.ended" not in [event.type for event in await site.events(session)]
+
+
+async def test_a_phone_is_handed_on(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once LiveKit's API says that it is done, the session is over. (The bridge's part of it is made up.)"""
+    wanted: list[api.TransferSIPParticipantRequest] = []
+
+    async def transfer(
+        _: Any, request: api.TransferSIPParticipantRequest, **options: Any
+    ) -> api.TransferSIPParticipantResponse:
+        wanted.append(request)
+        return api.TransferSIPParticipantResponse(status=api.SIPTransferStatus.STS_TRANSFER_SUCCESSFUL)
+
+    monkeypatch.setattr(sip_service.SipService, "transfer_sip_participant", transfer)
+    await site.gateway()
+    phone = await site.person("call-1", "phone", kind="sip", attributes={"sip.callStatus": "active"})
+    session = await until(lambda: session_of(phone), "the agent")
+    await asked(site, session, "transfer", to="+15105550100", mode="cold")
+
+    async def ended() -> str:
+        return next((event.reason for event in await site.events(session) if isinstance(event, SessionEnded)), "")
+
+    await eventually(ended, "the end")
+    assert await ended() == "transferred"
+    assert (wanted[0].room_name, wanted[0].participant_identity) == ("call-1", "phone")
+    assert wanted[0].transfer_to == "tel:+15105550100"
+
+
+async def test_nobody_is_on_a_phone(site: Site) -> None:
+    """Of who comes by browser nobody can be handed on: the agent is told why."""
+    await site.gateway()
+    ann = await site.person("call-1", "ann")
+    session = await until(lambda: session_of(ann), "the agent")
+    await asked(site, session, "transfer", to="+15105550100", mode="cold")
+    assert "nobody in this LiveKit room is on a telephone line" in await told(
+        site, session, "transfer could not be done"
+    )

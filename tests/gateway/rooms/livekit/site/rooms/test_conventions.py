@@ -9,8 +9,10 @@ from livekit import rtc
 from livekit.protocol.agent_pb import agent_session as pb
 
 from gateway.rooms.livekit.room import LiveKitRoom
+from schemas.bus import Delivery
 from schemas.config.agent import AgentSpec, LiveKit
-from schemas.events import TurnEnded
+from schemas.events import Cause, Event, ReplyFinished, ReplySentence, ToolCalled, ToolReturned, TurnEnded
+from schemas.jobs import Job, LlmJob, TtsJob
 from tests.gateway.rooms.livekit.site.rooms.house import Rooms, SpeakingPools
 
 QUESTION, ANSWER = "hello there.", ["I hear you.", "Very well indeed."]
@@ -269,3 +271,74 @@ async def test_without_timings_text_comes_all_the_same(rooms: Rooms) -> None:
         await ann.speak(0.8)
         told = await ann.until(lambda: [t for t in ann.spoken_by("antiphon") if t.final], "the closed stream")
         assert told[0].text == "I hear you very well."
+
+
+class CallingPools(SpeakingPools):
+    """Says its first sentence, calls a tool that takes a second, says the rest."""
+
+    async def _answer(self, delivery: Delivery) -> tuple[list[Event], list[Job]]:
+        job = delivery.job
+        if not isinstance(job, LlmJob):
+            return await super()._answer(delivery)
+        assert job.turn is not None
+        assert job.generation is not None
+        told = {"turn": job.turn, "generation": job.generation, "cause": Cause(job=job.id, attempt=delivery.attempt)}
+        first, rest = self.says
+        for step, (index, text) in enumerate(((0, first), (1, rest))):
+            speak = TtsJob.sentence(AgentSpec(), job.session, job.turn, job.generation, index, text)
+            events: list[Event] = [ReplySentence(**told, index=index, text=text)]  # type: ignore[arg-type]
+            call = {"call": "c1", "name": "book"}
+            if step == 0:
+                events.append(ToolCalled(**told, **call, arguments={"guests": 4}, timeout=5.0))  # type: ignore[arg-type]
+                await self.bus.commit("llm", "pool-llm", delivery, step, "step", events, [speak])
+                await asyncio.sleep(2.0)
+            else:
+                events.insert(0, ToolReturned(**told, **call, result="table 7", took=2.0))  # type: ignore[arg-type]
+                events.append(ReplyFinished(**told, sentences=2))  # type: ignore[arg-type]
+                await self.bus.commit("llm", "pool-llm", delivery, step, "final", events, [speak])
+        return [], []
+
+
+async def test_a_tool_works(rooms: Rooms) -> None:
+    """While it does, the agent is thinking, not speaking; RTVI and the playground are told of the call, as much as the agent
+    says."""
+    async with CallingPools(rooms.bus, hears=[QUESTION], says=ANSWER, seconds=0.5):
+        session, _ = await rooms.agent(_spec(tool_calls="arguments", rtvi="always"))
+        ann = await rooms.human("ann")
+        await ann.send({"label": "rtvi-ai", "type": "client-ready", "id": "r1", "data": {"version": "2.1.0"}})
+        await ann.until(lambda: ann.told("", "bot-ready"), "bot-ready")
+        await ann.speak(1.0)
+        await rooms.event(session, TurnEnded)
+        await ann.until(lambda: ann.told("", "llm-function-call-stopped"), "the end of the call")
+        await ann.until(lambda: ann.states.count("speaking") == 2 and ann.states[-1] == "listening", "its states")
+        expected = iter(ann.states)
+        wanted = ("thinking", "speaking", "thinking", "speaking", "listening")
+        assert all(state in expected for state in wanted), ann.states
+        started = ann.told("", "llm-function-call-in-progress")[0]["data"]
+        assert started["arguments"] == {"guests": 4}
+        assert "result" not in ann.told("", "llm-function-call-stopped")[0]["data"]
+        executed = await ann.until(
+            lambda: [
+                one.event.function_tools_executed
+                for one in ann.session
+                if one.event.HasField("function_tools_executed")
+            ],
+            "the playground's event",
+        )
+        assert executed[0].function_calls[0].name == "book"
+        assert executed[0].function_calls[0].arguments == '{"guests": 4}'
+        assert executed[0].function_call_outputs[0].output == ""
+        updates = [
+            one.event.tool_execution_updated for one in ann.session if one.event.HasField("tool_execution_updated")
+        ]
+        assert [one.WhichOneof("update") for one in updates] == ["started", "ended"]
+        assert updates[1].ended.status == pb.TC_DONE
+        request = pb.SessionRequest(request_id="7", get_chat_history=pb.SessionRequest.GetChatHistory())
+        await ann.ask_session(pb.AgentSessionMessage(request=request))
+        history = await ann.until(
+            lambda: [one.response.get_chat_history for one in ann.session if one.HasField("response")], "the history"
+        )
+        kinds = [item.WhichOneof("item") for item in history[0].items]
+        assert kinds[:1] + kinds[-1:] == ["message", "message"]
+        assert "function_call" in kinds
+        assert "function_call_output" in kinds

@@ -1,0 +1,42 @@
+"""`antiphon bench phrases`: what is counted, and a clip of each kind through the real models."""
+
+import numpy as np
+
+from ops.bench import phrases
+from ops.bench.phrases import Clip
+from schemas.config.agent import AgentSpec
+from schemas.events import AgentWoke, CalleeDetected, Event, PlaybackStarted, SessionStarted, TranscriptFinal
+
+_SILENCE = np.zeros(0, np.int16)
+
+
+def test_what_is_counted() -> None:
+    """Each clip by what became of it; those that were taken for something else with what was understood; the message by its
+    distance from the tone."""
+    began = SessionStarted(room="", transport="file", agent=AgentSpec(), gateway="", clock=10.0)
+    heard = TranscriptFinal(utterance="u", participant="caller", text="Hey, Pizza.")
+    machine = CalleeDetected(participant="caller", callee="machine", why="tone")
+    said = PlaybackStarted(index=0, position=0.0, clock=14.5)
+    logs: list[tuple[Clip, list[Event]]] = [
+        (Clip("call", "hey pizza", "fast", _SILENCE), [began, heard, AgentWoke(participant="caller")]),
+        (Clip("other", "hey peter", "fast", _SILENCE), [began, heard]),
+        (Clip("machine", "leave a message", "fast", _SILENCE, tone=4.0), [began, machine, said]),
+        (Clip("person", "hello?", "fast", _SILENCE), [began, heard, machine]),
+    ]
+    figures = phrases._figures(list(logs))
+    assert (figures["phrases_heard"], figures["woken_by_others"]) == ("1 of 1", "0 of 1")
+    assert (figures["machines_found"], figures["people_taken_for_machines"]) == ("1 of 1", "1 of 1")
+    assert (figures["message_before_the_tone_ended"], figures["message_after_tone_s"]) == ("0 of 1", 0.5)
+    assert figures["wrong"] == [{"said": "hello?", "voice": "fast", "taken_for": "machine", "heard": "Hey, Pizza."}]
+    assert phrases.table(figures).row_count == 8
+
+
+async def test_a_clip_of_each_kind() -> None:
+    """Piper says them, Silero and Whisper hear them: the phrase wakes, the machine is found and left a message after its tone,
+    and a person is none."""
+    figures = await phrases.bench(turns=1)
+    assert figures["phrases_heard"] == "1 of 1"
+    assert figures["woken_by_others"] == "0 of 1"
+    assert figures["machines_found"] == "1 of 1"
+    assert figures["people_taken_for_machines"] == "0 of 1"
+    assert figures["message_before_the_tone_ended"] == "0 of 1"
