@@ -50,7 +50,9 @@ test("Instructions that could not be sent stay, with why; sent again they are th
 });
 
 test("What an operator has said may be interrupted, or not, as is ticked.", async () => {
-  const fetch = vi.fn(async (_: Request) => Response.json({ code: "log", detail: "away", errors: [] }, { status: 503 }));
+  const fetch = vi.fn(async (_: Request) =>
+    Response.json({ code: "log", detail: "away", errors: [] }, { status: 503 }),
+  );
   vi.stubGlobal("fetch", fetch);
   const shown = await rendered(
     <QueryClientProvider client={new QueryClient()}>
@@ -61,7 +63,9 @@ test("What an operator has said may be interrupted, or not, as is ticked.", asyn
   await shown.type("This call is recorded.");
   const sent = async (times: number) => {
     await shown.submit();
-    await vi.waitFor(() => act(async () => expect(shown.page.querySelector("[role=alert]")?.textContent).toBe("Away.")));
+    await vi.waitFor(() =>
+      act(async () => expect(shown.page.querySelector("[role=alert]")?.textContent).toBe("Away.")),
+    );
     expect(fetch).toHaveBeenCalledTimes(times);
     return fetch.mock.calls[times - 1]?.[0].json();
   };

@@ -52,11 +52,7 @@ export function SayForm({ session, onDone }: { session: string; onDone: Done }) 
         At once, whatever the agent is saying
       </label>
       <label className="flex items-center gap-2 text-sm">
-        <input
-          type="checkbox"
-          checked={!interruptible}
-          onChange={(event) => setInterruptible(!event.target.checked)}
-        />
+        <input type="checkbox" checked={!interruptible} onChange={(event) => setInterruptible(!event.target.checked)} />
         To its end, whoever speaks meanwhile
       </label>
     </Form>
