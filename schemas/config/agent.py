@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from schemas.config import values
+from schemas.config import knowledge, values
 from schemas.config.collecting import (
     FIELDS_MOST,
     UNCHANGED,
@@ -26,6 +26,7 @@ from schemas.config.collecting import (
     schema_from,
 )
 from schemas.config.explain import explain, line_of, read_text, read_toml, shown
+from schemas.config.knowledge import KnowledgeSpec
 from schemas.config.sounds import check_sounds
 from schemas.errors import AgentSpecError
 
@@ -330,6 +331,7 @@ class AgentSpec(_Section):
     llm: LlmSpec = LlmSpec()
     tts: ProviderSpec = ProviderSpec()
     tools: Tools = Tools()
+    knowledge: KnowledgeSpec = KnowledgeSpec()
     phone: Phone = Phone()
     livekit: LiveKit = LiveKit()
     limits: Limits = Limits()
@@ -398,11 +400,17 @@ class AgentSpec(_Section):
     @property
     def has_tools(self) -> bool:
         """Whether the model may be told of any."""
-        return bool(self.code or self.fields or self.tools.builtin or self.tools.mcp or self.tools.http)
+        own = self.code or self.fields or self.tools.builtin or self.tools.mcp or self.tools.http
+        return bool(own) or self.looks_up
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether the model has `search_knowledge`."""
+        return self.knowledge.searched and self.knowledge.mode == "tool"
 
 
 AGENT_FILE, INSTRUCTIONS_FILE, CODE_FILE = "agent.toml", "instructions.md", "agent.py"
-SCENARIOS, KNOWLEDGE = "scenarios", "knowledge"
+SCENARIOS, KNOWLEDGE = "scenarios", knowledge.FOLDER
 """What a folder that is an agent holds: all but the first as it likes."""
 LONGEST_INSTRUCTIONS = 200_000
 """Bytes of `instructions.md`."""
@@ -444,7 +452,13 @@ def agent_from(text: str, path: Path, name: str, *, folder: bool) -> AgentSpec:
     if found := wrong_values(spec, text, path, beside if apart else path):
         raise AgentSpecError("\n".join(found))
     check_sounds({"background": spec.sounds.background, "thinking": spec.sounds.thinking}, path, text)
-    return spec.model_copy(update={"code": code_version(path.parent) if folder else ""})
+    if not folder:
+        return spec.model_copy(update={"code": ""})
+    try:
+        known = knowledge.with_files(spec.knowledge, knowledge.read(path.parent))
+    except (knowledge.WrongKnowledgeError, OSError) as error:
+        raise AgentSpecError(str(error)) from None
+    return spec.model_copy(update={"code": code_version(path.parent), "knowledge": known})
 
 
 def wrong_values(spec: AgentSpec, text: str, path: Path | str, instructions: Path | str) -> list[str]:

@@ -55,7 +55,7 @@ from schemas.session.state import (
     Wanted,
 )
 
-FOLD_VERSION = 8
+FOLD_VERSION = 9
 """Raise it whenever what is folded changes: snapshots of other versions are ignored, and the log is folded anew."""
 
 
