@@ -87,6 +87,10 @@ class Rounds:
         own = {"turn": self._job.turn, "generation": self._job.generation, "cause": self._work.cause}
         self.state = fold_all([event.model_copy(update={**own, "seq": self.state.seq}) for event in events], self.state)
 
+    async def tell(self, event: Event) -> bool:
+        """Something that the model is given. False: the job is not ours any more."""
+        return await self._step([event])
+
     # ── rounds ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def take_up(self) -> Next:

@@ -19,6 +19,7 @@ from schemas.session.fold import SessionState
 from workers import registry
 from workers._stage import Work
 from workers.llm._context import Context
+from workers.llm._finding import Finding
 from workers.llm._fitting import shorter, size, trimmed, without_tools
 from workers.llm._reply import AnswerEnd, ReplyUnderWay
 from workers.llm._resume import Diverged
@@ -54,6 +55,7 @@ class LlmStage:
         self._missed: set[tuple[str, str]] = set()
         """Values that were told to be missing, by agent."""
         self._boxes = Toolboxes(settings)
+        self._finding = Finding(self._boxes.libraries)
         self._afterwards = Tasks()
         """Tools that work on, though their reply is void."""
         self._fits: dict[str, int] = {}
@@ -91,6 +93,9 @@ class LlmStage:
 
         rounds = Rounds(work, job, state, box, reply, self._afterwards, latest)
         comes = await rounds.take_up() if job.committed else "ask"
+        found = await self._finding.fits(rounds.state, job.turn) if comes == "ask" else None
+        if found is not None and not await rounds.tell(found):
+            return
         while comes == "ask" and not work.cancelled.is_set():
             if rounds.state is not state:
                 reply.said = [sentence.text for sentence in chat.said(rounds.state, job.turn, job.generation)]
