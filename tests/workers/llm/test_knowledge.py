@@ -1,4 +1,4 @@
-"""An agent's files in the LLM stage: looked up by the model, or given with the question. Real files and the real index, through the
+"""An agent's files in the LLM stage: looked up by the model, or given with the question. Real files, the real index, the
 real runtime and the real fold."""
 
 import asyncio
