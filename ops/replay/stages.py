@@ -8,7 +8,7 @@ ended just now. What computes does so on a thread: who shares the loop (a jobs w
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -289,9 +289,20 @@ class _Replaying:
             if told and not isinstance(event, ClipReady | TranscriptPartial):
                 facts.append(event)
         self._told = len(rim.events)
+        facts += self._known(asks)
         jobs = [self._job(ask) for ask in asks if isinstance(ask.job, LlmJob | TtsJob) and self._key(ask) is None]
         await self._bench.tell(facts, jobs, rim.generation)
         return list(await asyncio.gather(*(self._answer(ask) for ask in asks)))
+
+    def _known(self, asks: Sequence[Ask]) -> Iterator[Event]:
+        """What the agent's files said to the words of a turn when it was recorded: so its request is the same, whatever the files
+        say now. With other words, or other settings, they are asked."""
+        if self._rim.agent.knowledge != self._recording.began.agent.knowledge:
+            return
+        for ask in asks:
+            found = self._recording.known.get(ask.job.turn or 0) if isinstance(ask.job, LlmJob) else None
+            if found is not None:
+                yield found.model_copy(update={"seq": 0, "generation": None, "cause": None})
 
     async def _answer(self, ask: Ask) -> Parts:
         key = self._key(ask)

@@ -1,4 +1,4 @@
-"""Whether the models of agents with tools call any: known of the packaged one, else asked of the endpoint, and kept for a while."""
+"""Whether the models of agents with tools call any: known of the packaged one, else asked of the endpoint and kept a while."""
 
 import asyncio
 import hashlib
