@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -52,7 +53,11 @@ class Libraries:
             index = await asyncio.to_thread(known.present)
         if index is None:
             return NONE
-        return await asyncio.to_thread(index.find, wanted.query, wanted.spec.passages, wanted.spec.characters)
+        try:
+            return await asyncio.to_thread(index.find, wanted.query, wanted.spec.passages, wanted.spec.characters)
+        except sqlite3.Error as error:
+            known.tell(f"the knowledge of the agent {agent} can't be searched: {error}")
+            return NONE
 
 
 class _Library:
@@ -72,7 +77,7 @@ class _Library:
         self._looked = now
         folder = self._folder(self._agent)
         if folder is None:
-            self._tell(
+            self.tell(
                 f"the folder of the agent {self._agent} is not among AGENTS of this worker: its knowledge is left out; "
                 "give workers the agents that gateways have"
             )
@@ -86,11 +91,14 @@ class _Library:
                 )
                 self._stamp, self._said = seen, ""
                 log.info("%s: %d passages of %d files", folder, len(self._index), len(texts))
+        except sqlite3.Error as error:
+            self.tell(f"{folder}: this Python's SQLite can't search its knowledge ({error}); expected one with FTS5")
         except (WrongKnowledgeError, OSError) as error:
-            self._tell(f"{error}; the agent's knowledge stays as it was")
+            self.tell(f"{error}; the agent's knowledge stays as it was")
         return self._index
 
-    def _tell(self, what: str) -> None:
+    def tell(self, what: str) -> None:
+        """Once, until something else is wrong."""
         if what != self._said:
             self._said = what
             log.error("%s", what)

@@ -59,7 +59,7 @@ class Toolboxes:
         """What there is now: a server that is away is left out, and said once."""
         if not agent.has_tools:
             return NO_TOOLS
-        known_by = agent.tools.model_dump_json(), agent.knowledge.model_dump_json(), agent.language
+        known_by = agent.tools.model_dump_json(), agent.knowledge.model_dump_json(exclude={"text"}), agent.language
         key = f"{agent.name} {agent.code} {hash((*known_by, *(one.name for one in agent.fields)))}"
         known = self._kept.get(key)
         if known is None:
