@@ -530,6 +530,17 @@ class AgentChanged(_Event):
     via: str = ""
 
 
+class KnowledgeFound(_Event):
+    """What the LLM is given of the agent's knowledge for the turn's words: `text`, passages of `files`, "" where none fits. Where
+    the agent's `knowledge.mode` is "always"; what a model looks up by itself is a tool call."""
+
+    type: Literal["knowledge.found"] = "knowledge.found"
+    query: str
+    text: str = ""
+    files: list[str] = Field(default_factory=_nothing)
+    took: float = 0.0
+
+
 class ClipReady(_Event):
     """Sound of sentence `index`, part `part` (`last`: no further part). Timings are from the start of this part.
 
@@ -647,6 +658,7 @@ Event = Annotated[
     | HookCalled
     | StepEntered
     | AgentChanged
+    | KnowledgeFound
     | ClipReady
     | PlaybackStarted
     | PlaybackPaused

@@ -4,12 +4,13 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from api.choice import choosable, chosen_or_draft
 from api.livekit.fields import a_persons, a_persons_attributes
 from api.livekit.rooms import new_name
 from api.problems import Problem
-from schemas.access.livekit import Access, agent_named, dispatches
+from schemas.access.livekit import Access, agent_named, call_asked, dispatches
 from schemas.bus import Drafting
 from schemas.config.agents import Agents
 from schemas.config.collecting import UNVOUCHED
@@ -18,7 +19,8 @@ from schemas.config.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """As asked for: "" is left to us. `agent`: who shall answer, should the room be made by their coming in."""
+    """As asked for: "" is left to us. `agent`: who shall answer, should the room be made by their coming in; `call`: the metadata
+    of the call then."""
 
     room: str = ""
     identity: str = ""
@@ -26,6 +28,7 @@ class Person:
     metadata: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     agent: str = ""
+    call: Mapping[str, Any] = field(default_factory=dict)
     vouched: bool = True
     """Whether whoever asks vouches for the identity."""
 
@@ -54,12 +57,20 @@ async def entry_of(access: Access, settings: Settings, agents: Agents, drafts: D
         room,
         identity,
         timedelta(seconds=settings.livekit_token_ttl),
-        dispatches(settings.livekit_agent_name, agent),
+        dispatches(settings.livekit_agent_name, agent, person.call),
         name=person.name,
         metadata=person.metadata,
         attributes=a_persons_attributes(dict(person.attributes)) | ({} if person.vouched else {UNVOUCHED: "yes"}),
     )
     return Entry(public_url(settings), token, room, identity)
+
+
+def call_asked_for(wanted: Sequence[str]) -> dict[str, Any]:
+    """The call's metadata in the `metadata` of the agents that LiveKit's kits ask for. Problem 422: it is too large."""
+    try:
+        return call_asked(wanted[0]) if wanted else {}
+    except ValueError as error:
+        raise Problem(422, "form", f"room_config.agents: metadata: {error}") from None
 
 
 def agent_asked_for(wanted: Sequence[tuple[str, str]], settings: Settings, agents: Agents) -> str:

@@ -1,7 +1,7 @@
 """Tokens for LiveKit rooms, in the shape of LiveKit's own kits and in the shorter ones that front ends post."""
 
 import secrets
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
@@ -9,12 +9,13 @@ from pydantic import BaseModel, Field
 from api.access.who import Caller, Operator
 from api.choice import choosable
 from api.house import Anyhow, House
-from api.livekit.entry import Entry, Person, agent_asked_for, entry_of, public_url
+from api.livekit.entry import Entry, Person, agent_asked_for, call_asked_for, entry_of, public_url
 from api.livekit.fields import Attributes, Line, RoomName, Text, a_persons
 from api.livekit.webhooks import Notices
 from api.routes._livekit_here import LiveKitHere
 from api.times import iso
 from schemas.access.livekit import Access
+from schemas.client import Metadata
 from schemas.clock import Micros
 
 router = APIRouter(tags=["livekit"])
@@ -23,7 +24,8 @@ _NOT_KEPT = {"Cache-Control": "no-store"}
 
 
 class AgentDispatch(BaseModel):
-    """`agent_name`: an agent of ours, or the gateways' LIVEKIT_AGENT_NAME; `metadata`: `{"agent": NAME}` names one of ours."""
+    """`agent_name`: an agent of ours, or the gateways' LIVEKIT_AGENT_NAME; `metadata`: `{"agent": NAME}` names one of ours; what
+    else stands in the object is the call's metadata."""
 
     agent_name: Line | None = None
     metadata: Text | None = None
@@ -55,8 +57,8 @@ class TokenAnswer(BaseModel):
 
 class ShortTokenRequest(BaseModel):
     """`room` or `room_name`, `identity` or `participant_identity`, `name` or `participant_name`, `metadata` or
-    `participant_metadata`; `agent`: who shall answer; `participant_attributes` and `room_config` as LiveKit's kits send them.
-    Everything may be left out."""
+    `participant_metadata`; `agent`: who shall answer; `call_metadata`: of the call, an object; `participant_attributes` and
+    `room_config` as LiveKit's kits send them. Everything may be left out."""
 
     room: RoomName | None = None
     room_name: RoomName | None = None
@@ -68,6 +70,7 @@ class ShortTokenRequest(BaseModel):
     participant_metadata: Text | None = None
     participant_attributes: Attributes | None = None
     agent: Line | None = None
+    call_metadata: Metadata | None = None
     room_config: RoomConfig | None = None
 
 
@@ -150,7 +153,7 @@ async def token(
     """LiveKit's token endpoint (TokenSource.endpoint): lets one person into one room, to hear, speak, show and chat there.
 
     Without `room_name` it is LIVEKIT_ROOM, or a new room; without an identity a new one. The agent is one of API_AGENTS, and
-    comes when the room is made: in a room that is there already, it stays who it was.
+    comes when the room is made: in a room that is there already, it stays who it was, and so does the call's metadata.
     """
     asked = body or TokenRequest()
     person = Person(
@@ -160,6 +163,7 @@ async def token(
         metadata=asked.participant_metadata or "",
         attributes=asked.participant_attributes or {},
         agent=_agent(asked.room_config, house),
+        call=_call(asked.room_config),
         vouched=who.vouches,
     )
     entry = await _let_in(livekit, house, person, response)
@@ -180,6 +184,7 @@ async def short_token(
         metadata=asked.metadata or asked.participant_metadata or "",
         attributes=asked.participant_attributes or {},
         agent=asked.agent or _agent(asked.room_config, house),
+        call=asked.call_metadata or _call(asked.room_config),
         vouched=who.vouches,
     )
     entry = await _let_in(livekit, house, person, response)
@@ -189,6 +194,10 @@ async def short_token(
 def _agent(config: RoomConfig | None, house: House) -> str:
     wanted = [(one.agent_name or "", one.metadata or "") for one in (config and config.agents) or []]
     return agent_asked_for(wanted, house.settings, house.agents)
+
+
+def _call(config: RoomConfig | None) -> dict[str, Any]:
+    return call_asked_for([one.metadata or "" for one in (config and config.agents) or []])
 
 
 async def _let_in(livekit: Access, house: House, person: Person, response: Response) -> Entry:

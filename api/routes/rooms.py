@@ -21,6 +21,7 @@ from api.problems import Problem
 from api.routes._livekit_here import LiveKitHere
 from api.times import iso
 from schemas.access.livekit import agent_named, dispatches, job_metadata
+from schemas.client import Metadata
 from schemas.clock import Micros
 
 router = APIRouter(prefix="/v1/rooms", tags=["rooms"])
@@ -32,13 +33,15 @@ SourceName = Literal["microphone", "camera", "screen_share", "screen_share_audio
 
 class NewRoom(BaseModel):
     """`room`: "" is a new name. `empty_timeout_s`: how long it stands while nobody has come; `max_participants`: 0 is any
-    number, the agent counts; `agent`: who comes, "" the default one."""
+    number, the agent counts; `metadata`: the room's; `agent`: who comes, "" the default one; `call_metadata`: of the call, an
+    object."""
 
     room: RoomName = ""
     empty_timeout_s: Annotated[int, Field(ge=0, le=86_400)] = 300
     max_participants: Annotated[int, Field(ge=0, le=10_000)] = 0
     metadata: Text = ""
     agent: Line = ""
+    call_metadata: Metadata = {}
 
 
 class RoomRow(BaseModel):
@@ -128,9 +131,10 @@ class Sent(BaseModel):
 
 
 class NewDispatch(BaseModel):
-    """`agent`: "" is the default one."""
+    """`agent`: "" is the default one; `metadata`: of the call."""
 
     agent: Line = ""
+    metadata: Metadata = {}
 
 
 class DispatchRow(BaseModel):
@@ -154,7 +158,8 @@ class Dispatches(BaseModel):
 @router.post("", status_code=201)
 async def create_room(_: Operator, livekit: LiveKitHere, house: Anyhow, body: NewRoom) -> RoomRow:
     """Make a room ahead of its people. 409: there is one of this name."""
-    agents = dispatches(house.settings.livekit_agent_name, chosen(house.settings, house.agents, body.agent))
+    agent = chosen(house.settings, house.agents, body.agent)
+    agents = dispatches(house.settings.livekit_agent_name, agent, body.call_metadata)
     async with asking(livekit) as server:
         if body.room and (await server.room.list_rooms(api.ListRoomsRequest(names=[body.room]))).rooms:
             raise Problem(409, "exists", f"there is a room {body.room!r} already; delete it, or take another name")
@@ -266,7 +271,7 @@ async def send_agent(_: Operator, livekit: LiveKitHere, house: Anyhow, room: Nam
     agent is there, or has gone, gets no other."""
     agent = chosen(house.settings, house.agents, body.agent)
     wanted = api.CreateAgentDispatchRequest(
-        agent_name=house.settings.livekit_agent_name, room=room, metadata=job_metadata(agent)
+        agent_name=house.settings.livekit_agent_name, room=room, metadata=job_metadata(agent, body.metadata)
     )
     async with asking(livekit) as server:
         await rooms.find(server, room)

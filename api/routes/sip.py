@@ -22,6 +22,7 @@ from api.problems import Problem
 from api.routes._livekit_here import LiveKitHere
 from schemas.access.livekit import Access, job_metadata
 from schemas.access.livekit_errors import LiveKitError
+from schemas.client import Metadata
 
 router = APIRouter(prefix="/v1/sip", tags=["sip"])
 
@@ -93,7 +94,7 @@ class Trunks(BaseModel):
 
 class NewRule(BaseModel):
     """`room`: one for all callers; "": one for each, whose name begins with `prefix`. `trunks`: ids, none is all; `pin`: to be
-    keyed in first; `agent`: who answers, "" the default one."""
+    keyed in first; `agent`: who answers, "" the default one; `metadata`: of each call."""
 
     name: Line
     room: RoomName = ""
@@ -101,6 +102,7 @@ class NewRule(BaseModel):
     trunks: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=100)] = []
     pin: Annotated[str, Field(max_length=16, pattern=r"^[0-9]*$")] = ""
     agent: Line = ""
+    metadata: Metadata = {}
     hide_number: bool = False
 
 
@@ -124,12 +126,14 @@ class Made(BaseModel):
 
 
 class NewCall(BaseModel):
-    """`trunk`: an outbound one's id; `room`: "" is a new one; `wait_s`: how long it may ring before we give up."""
+    """`trunk`: an outbound one's id; `room`: "" is a new one; `metadata`: of the call, where it makes the room;
+    `wait_s`: how long it may ring before we give up."""
 
     trunk: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z]{2,4}_[A-Za-z0-9]+$")]
     to: Number
     room: RoomName = ""
     agent: Line = ""
+    metadata: Metadata = {}
     wait_s: Annotated[int, Field(ge=1, le=80)] = 40
 
 
@@ -224,7 +228,7 @@ async def list_rules(_: Operator, livekit: LiveKitHere) -> Rules:
 @router.post("/rules", status_code=201)
 async def add_rule(_: Operator, livekit: LiveKitHere, house: Anyhow, body: NewRule) -> Made:
     """Send calls that come in to rooms, with an agent."""
-    metadata = job_metadata(chosen(house.settings, house.agents, body.agent))
+    metadata = job_metadata(chosen(house.settings, house.agents, body.agent), body.metadata)
     name = house.settings.livekit_agent_name
     rule = Rule(body.name, body.room, body.prefix, body.trunks, body.pin, name, metadata, body.hide_number)
     async with _phones(livekit) as phones:
@@ -253,7 +257,7 @@ async def list_calls(_: Operator, livekit: LiveKitHere) -> Calls:
 async def call(_: Operator, livekit: LiveKitHere, house: Anyhow, body: NewCall) -> OneCall:
     """Call somebody into a room where an agent is; answers when they do. 502: they did not take the call, with the reason."""
     room = body.room or f"call-{secrets.token_hex(8)}"
-    metadata = job_metadata(chosen(house.settings, house.agents, body.agent))
+    metadata = job_metadata(chosen(house.settings, house.agents, body.agent), body.metadata)
     name = house.settings.livekit_agent_name
     async with _phones(livekit) as phones:
         identity = await phones.call(body.trunk, body.to, room, agent=name, metadata=metadata, wait=body.wait_s)

@@ -8,17 +8,20 @@ from api.house import Anyhow
 from api.livekit.entry import Person, entry_of
 from api.livekit.fields import Line, RoomName, Text
 from api.routes._livekit_here import LiveKitHere
+from schemas.client import Metadata
 
 router = APIRouter(tags=["livekit"])
 
 
 class Wishes(BaseModel):
-    """Everything may be left out; what is not named here is not looked at."""
+    """Everything may be left out; what is not named here is not looked at. `metadata`: the participant's; `call_metadata`: of the
+    call, an object."""
 
     agent: Line | None = None
     room: RoomName | None = None
     name: Line | None = None
     metadata: Text | None = None
+    call_metadata: Metadata | None = None
 
 
 class StartRequest(Wishes):
@@ -46,6 +49,7 @@ async def start(
         name=asked.name or inner.name or "",
         metadata=asked.metadata or inner.metadata or "",
         agent=asked.agent or inner.agent or "",
+        call=asked.call_metadata or inner.call_metadata or {},
     )
     entry = await entry_of(livekit, house.settings, house.agents, house.bus, person)
     response.headers["Cache-Control"] = "no-store"

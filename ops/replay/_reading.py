@@ -32,6 +32,7 @@ from schemas.events import (
     Event,
     GatewayEvent,
     InstructionsChanged,
+    KnowledgeFound,
     MemoryLoaded,
     MessageReceived,
     ParticipantChanged,
@@ -237,6 +238,8 @@ def _read_stages(recording: Recording, events: Sequence[Event], clocks: _Clocks)
                     )
                     so_far = answers.setdefault((event.turn, event.generation), _AnswerSoFar(turn.id, turn.text, asked))
                     so_far.parts.append((at, event))
+            case KnowledgeFound(turn=int(number)):
+                recording.known[number] = event
             case StageFailed(stage="llm") | StageExpired(stage="llm"):
                 turn = state.turns.get(event.turn or 0)
                 if turn is not None:

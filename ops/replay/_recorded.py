@@ -15,6 +15,7 @@ from schemas.audio import AudioRef
 from schemas.events import (
     ClipReady,
     Event,
+    KnowledgeFound,
     ReplyFinished,
     SessionStarted,
     Stage,
@@ -108,9 +109,9 @@ class WordAt:
 @dataclass(slots=True)
 class Recording:
     """`began`: the first event; `length`: seconds until the last; `ended`: the reason, None: it goes on; `exact`: the edges of
-    speech are those that were heard, none of them read off something else; `given`, `asked`: in order of time; `spoken`: by
-    text; `phrases`: by name; `voices`, `words`: by participant, when each sounded; `offered`: by stage, when the log was given a
-    job for it, and whether it took it (False: its queue was full)."""
+    speech are those that were heard, none of them read off something else; `given`, `asked`: in order of time; `known`: what
+    the agent's files said, by turn; `spoken`: by text; `phrases`: by name; `voices`, `words`: by participant, when each sounded;
+    `offered`: by stage, when the log was given a job for it, and whether it took it (False: its queue was full)."""
 
     began: SessionStarted
     length: float = 0.0
@@ -121,6 +122,7 @@ class Recording:
     heard: list[Heard] = field(default_factory=list)
     hints: list[Hint] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
+    known: dict[int, KnowledgeFound] = field(default_factory=dict)
     spoken: dict[str, list[Spoken]] = field(default_factory=dict)
     phrases: dict[str, Spoken] = field(default_factory=dict)
     voices: dict[str, list[Span]] = field(default_factory=dict)

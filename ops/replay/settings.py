@@ -17,7 +17,7 @@ _DECIDED_BY: Mapping[Stage, Sequence[str]] = {
         "greeting_interruptible", "fallback", "filler", "patience", "repeat",
     ),
     "stt": ("stt", "language"),
-    "llm": ("instructions", "llm", "prompt_attributes", "limits"),
+    "llm": ("instructions", "llm", "prompt_attributes", "knowledge", "limits"),
     "tts": ("voice", "tts"),
     "all": tuple(AgentSpec.model_fields),
 }  # fmt: skip
@@ -89,7 +89,7 @@ def agent_file(sets: Iterable[str]) -> str:
 
 _HEARD, _ANSWERED, _SPOKEN = (
     ("stt", "language"),
-    ("instructions", "llm", "prompt_attributes"),
+    ("instructions", "llm", "prompt_attributes", "knowledge"),
     ("voice", "tts", "language"),
 )
 _SENT = ("limits.history_turns", "limits.history_characters")

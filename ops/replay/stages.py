@@ -34,6 +34,7 @@ from schemas.events import (
     STAGES,
     ClipReady,
     Event,
+    KnowledgeFound,
     Stage,
     TranscriptPartial,
     TurnEnded,
@@ -289,9 +290,18 @@ class _Replaying:
             if told and not isinstance(event, ClipReady | TranscriptPartial):
                 facts.append(event)
         self._told = len(rim.events)
+        facts += [found for ask in asks if (found := self._known(ask)) is not None]
         jobs = [self._job(ask) for ask in asks if isinstance(ask.job, LlmJob | TtsJob) and self._key(ask) is None]
         await self._bench.tell(facts, jobs, rim.generation)
         return list(await asyncio.gather(*(self._answer(ask) for ask in asks)))
+
+    def _known(self, ask: Ask) -> KnowledgeFound | None:
+        """What the agent's files said to the words of a turn when it was recorded: so its request is the same, whatever the files
+        say now. With other words, or other settings, they are asked."""
+        if self._rim.agent.knowledge != self._recording.began.agent.knowledge:
+            return None
+        found = self._recording.known.get(ask.job.turn or 0) if isinstance(ask.job, LlmJob) else None
+        return found.model_copy(update={"seq": 0, "generation": None, "cause": None}) if found is not None else None
 
     async def _answer(self, ask: Ask) -> Parts:
         key = self._key(ask)
@@ -299,6 +309,9 @@ class _Replaying:
             parts = await self._heard(ask.job, ask.sound)
         elif key is None:
             parts = await self._bench.done(self._job(ask))
+            known = self._known(ask)
+            if known is not None and not any(isinstance(event, KnowledgeFound) for _, event in parts):
+                parts = [(0.0, known), *parts]  # the fork's log has what its request was made of
         else:
             parts = await self._tasks[key]
         self._done += 1

@@ -6,6 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
+from schemas.config import knowledge
 from schemas.config.agent import AGENT_FILE, INSTRUCTIONS_FILE, KNOWLEDGE, SCENARIOS
 from schemas.config.agents import Agents
 from schemas.config.conversation import CODE_FILE
@@ -32,7 +33,15 @@ def doubtful_beside(folder: Path) -> list[str]:
         near = difflib.get_close_matches(path.name.lower(), _KNOWN, n=1, cutoff=0.8)
         if path.name not in _KNOWN and near and not (folder / near[0]).exists():
             found.append(f"{path}: nothing reads it; did you mean {near[0]}?")
-    return found
+    wanted = " or ".join(knowledge.SUFFIXES)
+    return [*found, *(f"{path}: nothing reads it; expected {wanted}" for path in _unread(folder)[:_MOST])]
+
+
+def _unread(folder: Path) -> list[Path]:
+    try:
+        return knowledge.others(folder)
+    except knowledge.WrongKnowledgeError:  # a mistake of the agent, which is told as such
+        return []
 
 
 def beside(agents: Agents, name: str) -> tuple[list[str], list[str]]:
@@ -47,7 +56,14 @@ def beside(agents: Agents, name: str) -> tuple[list[str], list[str]]:
 def code_and_scenarios(folder: Path) -> list[Path]:
     """All files of an agent in this folder that count, there now."""
     files = [folder / name for name in (AGENT_FILE, INSTRUCTIONS_FILE, CODE_FILE)]
-    return [path for path in (*files, *_scenarios(folder)) if path.is_file()]
+    return [path for path in (*files, *_scenarios(folder), *_known(folder)) if path.is_file()]
+
+
+def _known(folder: Path) -> list[Path]:
+    try:
+        return knowledge.files(folder)
+    except (knowledge.WrongKnowledgeError, OSError):
+        return []
 
 
 def _scenarios(folder: Path) -> list[Path]:
@@ -142,6 +158,10 @@ prompt_metadata = []      # keys of a call's metadata that may be told, such as 
 
 # [voice]
 # name = ""               # a voice of the TTS provider
+
+# What it may look up lies in knowledge/ beside this file, as .md and .txt: prices, opening hours, what is often asked.
+# [knowledge]
+# mode = "tool"           # "always": what fits is given with each question, for models that call no tools
 """,
     INSTRUCTIONS_FILE: """\
 You are NAME, a friendly voice assistant on the phone. It is {{now}}.

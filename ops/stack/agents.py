@@ -1,6 +1,8 @@
 """The agents of this machine in a table, as `antiphon agents` prints them, and for somebody who asks for one that isn't there."""
 
-from dataclasses import asdict, dataclass
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rich.table import Table
@@ -51,6 +53,20 @@ def _listed(agents: Agents, settings: Settings) -> list[Listed]:
     return rows
 
 
+def _with_calling(rows: list[Listed], agents: Agents, settings: Settings) -> list[Listed]:
+    """And that a model calls none of its agent's tools. An endpoint that runs is asked, now and then."""
+    specs: Mapping[str, AgentSpec] = {row.name: agents.find(row.name) for row in rows if row.called}
+    if not any(spec.has_tools for spec in specs.values()):
+        return rows
+    from ops.stack.tool_calling import ask  # what asks takes a moment to be imported
+
+    stack = running() or {}
+    url = settings.llm_base_url if "llm_base_url" in settings.model_fields_set else stack.get("llm_base_url")
+    asked = asyncio.run(ask(settings, specs, answering(settings), url, anew=False))
+    told = {row.name: f"{row.file or row.name}: {asked.told(row.name)}" for row in rows if asked.told(row.name)}
+    return [replace(row, doubts=(*row.doubts, told[row.name])) if row.name in told else row for row in rows]
+
+
 def _model(spec: AgentSpec, settings: Settings) -> str:
     own = spec.llm.provider in ("", settings.llm_provider)
     return spec.llm.model or (answering(settings) if own else "")
@@ -86,7 +102,7 @@ def list_agents(settings: Settings, *, json: bool) -> bool:
     """Print them; False when a file is wrong. AgentSpecError: AGENTS names nothing that is there."""
     settings, theirs, whose = _as_the_stack(settings)
     agents = Agents(settings.agents, strict=False)
-    rows = _listed(agents, settings)
+    rows = _with_calling(_listed(agents, settings), agents, settings)
     problems = [line for row in rows for line in row.problems]
     if json:
         console.emit({"source": str(settings.agents or ""), "stack": theirs, "agents": [asdict(row) for row in rows]})

@@ -120,17 +120,31 @@ def access(settings: Settings) -> Access:
     return Access(settings.livekit_url, settings.livekit_api_key, secret)
 
 
-def dispatches(agent_name: str, agent: str = "") -> list[api.RoomAgentDispatch]:
+def dispatches(agent_name: str, agent: str = "", call: Mapping[str, Any] = {}) -> list[api.RoomAgentDispatch]:
     """What brings the agent called `agent` ("": the gateways' own choice) into a room that is made. `agent_name`: the gateways'
-    LIVEKIT_AGENT_NAME; where they have none they come by themselves, and are told which agent it is at most."""
-    if not (agent or agent_name):
+    LIVEKIT_AGENT_NAME; where they have none they come by themselves, and are told which agent it is, and `call`, at most."""
+    if not (agent or agent_name or call):
         return []
-    return [api.RoomAgentDispatch(agent_name=agent_name, metadata=job_metadata(agent))]
+    return [api.RoomAgentDispatch(agent_name=agent_name, metadata=job_metadata(agent, call))]
 
 
-def job_metadata(agent: str) -> str:
-    """Of a job: which agent is asked for. `agent_named` reads it."""
-    return json.dumps({"agent": agent}) if agent else ""
+def job_metadata(agent: str, call: Mapping[str, Any] = {}) -> str:
+    """Of a job: which agent is asked for, which `agent_named` reads; and the call's metadata, for `call_metadata`, in which
+    `agent` is no key of its own."""
+    told = {key: value for key, value in call.items() if key != "agent"} | ({"agent": agent} if agent else {})
+    return json.dumps(told, ensure_ascii=False) if told else ""
+
+
+def call_asked(metadata: str) -> dict[str, Any]:
+    """The call's metadata in what somebody wants a job to have: all of a JSON object but its `agent`. ValueError, in a sentence:
+    too large, too deep."""
+    try:
+        found = json.loads(metadata) if metadata else {}
+    except (ValueError, RecursionError):
+        return {}
+    return (
+        fit_metadata({key: value for key, value in found.items() if key != "agent"}) if isinstance(found, dict) else {}
+    )
 
 
 def call_metadata(metadata: str, allowed: Collection[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from schemas.config import values
+from schemas.config import knowledge, values
 from schemas.config.collecting import (
     FIELDS_MOST,
     UNCHANGED,
@@ -38,6 +38,7 @@ from schemas.config.conversation import (
     hooks_in,
 )
 from schemas.config.explain import explain, line_of, read_text, read_toml, shown
+from schemas.config.knowledge import KnowledgeSpec
 from schemas.config.sounds import check_sounds
 from schemas.errors import AgentSpecError
 
@@ -343,6 +344,7 @@ class AgentSpec(_Section):
     """Parts of the conversation (docs/hooks.md). It is in one of them at a time, if there are any."""
     first_step: str = ""
     """In which it begins: "" is the first of the file."""
+    knowledge: KnowledgeSpec = KnowledgeSpec()
     phone: Phone = Phone()
     livekit: LiveKit = LiveKit()
     limits: Limits = Limits()
@@ -416,7 +418,12 @@ class AgentSpec(_Section):
     def has_tools(self) -> bool:
         """Whether the model may be told of any."""
         own = self.tools.builtin or self.tools.mcp or self.tools.http
-        return bool(self.code or self.fields or own or self.steps or self.handover.to)
+        return bool(self.code or self.fields or own or self.steps or self.handover.to) or self.looks_up
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether the model has `search_knowledge`."""
+        return self.knowledge.searched and self.knowledge.mode == "tool"
 
     @model_validator(mode="after")
     def _steps_known(self) -> "AgentSpec":
@@ -434,7 +441,7 @@ class AgentSpec(_Section):
 
 
 AGENT_FILE, INSTRUCTIONS_FILE = "agent.toml", "instructions.md"
-SCENARIOS, KNOWLEDGE = "scenarios", "knowledge"
+SCENARIOS, KNOWLEDGE = "scenarios", knowledge.FOLDER
 """What a folder that is an agent holds: all but the first as it likes."""
 LONGEST_INSTRUCTIONS = 200_000
 """Bytes of `instructions.md`."""
@@ -476,14 +483,20 @@ def agent_from(text: str, path: Path, name: str, *, folder: bool) -> AgentSpec:
     if found := wrong_values(spec, text, path, beside if apart else path):
         raise AgentSpecError("\n".join(found))
     check_sounds({"background": spec.sounds.background, "thinking": spec.sounds.thinking}, path, text)
-    code = code_version(path.parent) if folder else ""
+    if not folder:
+        return spec.model_copy(update={"code": "", "hooked": {}, "step": ""})
+    try:
+        known = knowledge.with_files(spec.knowledge, knowledge.read(path.parent))
+    except (knowledge.WrongKnowledgeError, OSError) as error:
+        raise AgentSpecError(str(error)) from None
+    code = code_version(path.parent)
     hooked = hooks_in(path.parent) if code else {}
     if "on_idle" in hooked and not spec.idle.after:
         raise AgentSpecError(
             f"{path}: {CODE_FILE} has on_idle, which is called after [idle] after seconds of silence, and that is 0 (never); "
             "set it, or take on_idle away"
         )
-    return spec.model_copy(update={"code": code, "hooked": hooked, "step": ""})
+    return spec.model_copy(update={"code": code, "hooked": hooked, "step": "", "knowledge": known})
 
 
 def wrong_values(spec: AgentSpec, text: str, path: Path | str, instructions: Path | str) -> list[str]:

@@ -8,6 +8,7 @@ Files are looked at whenever a session begins: what was changed or added counts 
 import logging
 from pathlib import Path
 
+from schemas.config import knowledge
 from schemas.config.agent import AGENT_FILE, INSTRUCTIONS_FILE, AgentSpec, code_files, is_folder, load_agent, name_of
 from schemas.config.explain import line_of
 from schemas.errors import AgentSpecError
@@ -188,7 +189,11 @@ def _stamp(path: Path, *, folder: bool) -> _Stamp:
     """Another one when what an agent is read from was changed. OSError: it is not there."""
     beside = [path.with_name(INSTRUCTIONS_FILE), *code_files(path.parent)] if folder else []
     schemas = tuple(sorted((one.name, one.stat().st_mtime_ns) for one in path.parent.glob("*.json")))
-    return path.stat().st_mtime_ns, *(one.stat().st_mtime_ns if one.exists() else -1 for one in beside), schemas
+    try:
+        known = knowledge.stamp(path.parent) if folder else ()
+    except knowledge.WrongKnowledgeError as error:
+        raise AgentSpecError(str(error)) from None
+    return path.stat().st_mtime_ns, *(one.stat().st_mtime_ns if one.exists() else -1 for one in beside), schemas, known
 
 
 def _place(path: Path) -> str:

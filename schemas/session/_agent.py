@@ -6,6 +6,7 @@ from typing import Any
 from schemas.clock import Micros
 from schemas.events import (
     ClipReady,
+    KnowledgeFound,
     PlaybackFinished,
     PlaybackPaused,
     PlaybackResumed,
@@ -27,6 +28,7 @@ from schemas.session.state import (
     Clip,
     Commit,
     Failure,
+    Known,
     Letter,
     Lost,
     Phrase,
@@ -92,7 +94,7 @@ def _without_sound(turn: Turn, end: TurnEnd) -> Turn:
     if reply is not None:
         silent = {index: _silent(one, ()) if one.clips else one for index, one in reply.sentences.items()}
         reply = _with_sentences(reply, silent)
-    return _over(turn, end, utterances, reply, {})
+    return _over(turn, end, utterances, reply, {}, None)
 
 
 # ── the reply ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -135,7 +137,7 @@ _with_reply, _with_sentences = changer(Turn, "reply"), changer(Reply, "sentences
 _with_usage = changer(Totals, "replies", "prompt_tokens", "completion_tokens")
 _with_clip = changer(Totals, "clips", "sound", "characters")
 _with_commit = changer(Turn, "commit", "letters")
-_over = changer(Turn, "end", "utterances", "reply", "partials")
+_over = changer(Turn, "end", "utterances", "reply", "partials", "known")
 
 
 def _bare(text: str) -> str:
@@ -185,6 +187,12 @@ def _tool_called(draft: Draft, event: ToolCalled) -> None:
         pool=event.pool,
     )
     draft.turns[turn.id] = _with_reply(turn, altered(reply, tools=(*reply.tools, tool), wanted=()))
+
+
+def _known(draft: Draft, event: KnowledgeFound) -> None:
+    turn = of_event(draft, event)
+    if turn is not None and turn.end is None:
+        draft.turns[turn.id] = altered(turn, known=Known(event.query, event.text))
 
 
 def _tool_returned(draft: Draft, event: ToolReturned) -> None:
@@ -300,6 +308,7 @@ HANDLERS: Mapping[type, Callable[[Draft, Any], None]] = {
     ReplySentence: _sentence,
     ReplyFinished: _finished,
     ToolCalled: _tool_called,
+    KnowledgeFound: _known,
     ToolReturned: _tool_returned,
     ClipReady: _clip,
     PlaybackStarted: _playback(begins=True),

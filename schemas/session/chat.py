@@ -28,6 +28,7 @@ LONGEST_SUMMARY = 8_000
 """Characters of what stands for older turns."""
 
 _TELL = "(The result has come. Tell it now, in a sentence.)"
+_FITS = "(From your own files, not said by the user; it may help you to answer what follows:)"
 _RUNNING = "(there is no result yet; it is still being done, and is not to be called again)"
 UNKNOWN = (
     "it is unknown whether this has happened: its result was lost. Do not call it again by yourself; tell the user"
@@ -66,6 +67,8 @@ def messages(state: SessionState, number: int, generation: int | None = None, *,
         _add(chat, "assistant", turn.heard)
     present = state.turns.get(number)
     if present is not None:
+        if present.known is not None and present.known.text:
+            _add(chat, "user", f"{_FITS}\n{present.known.text}\n")
         _add(chat, "user", _users_words(state, present, several, generation))
         if present.commit is not None and present.commit.why == "tool":
             _add(chat, "user", _TELL)
@@ -75,7 +78,7 @@ def messages(state: SessionState, number: int, generation: int | None = None, *,
         if reply is not None:
             chat.extend(_tool_rounds(reply.tools, reply, heard_only=False))
     told = values.filled(instructions(state), values_of(state, number, session))
-    parts = (told, collecting.told(state), _known(state), _remembered(state), _earlier(state))
+    parts = (told, _files(state), collecting.told(state), _known(state), _remembered(state), _earlier(state))
     system = "\n\n".join(part for part in parts if part)
     return [{"role": "system", "content": system}, *chat] if system else chat
 
@@ -138,6 +141,12 @@ def _latest(state: SessionState, past: list[Turn], several: bool) -> list[Turn]:
             break
         kept += 1
     return past[len(past) - kept :]
+
+
+def _files(state: SessionState) -> str:
+    """What the agent's builder has written is told as it stands."""
+    text = state.agent.knowledge.text
+    return f"What you know, from your own files:\n\n{text}" if text else ""
 
 
 def _remembered(state: SessionState) -> str:

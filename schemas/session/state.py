@@ -214,9 +214,18 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What of the agent's knowledge fits the words `query`."""
+
+    query: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """`partials`: by participant, what is being said and not captured yet; `commit`: None again when the turn is reopened;
-    `say`: the request it speaks; `tools`: what replies have called that nobody will hear: what was done was done."""
+    `say`: the request it speaks; `tools`: what replies have called that nobody will hear: what was done was done; `known`: what
+    the LLM is given to answer it, None again once it has ended."""
 
     id: int
     opened_at: Micros
@@ -229,6 +238,7 @@ class Turn:
     failures: tuple[Failure, ...] = ()
     end: TurnEnd | None = None
     tools: tuple[Tool, ...] = ()
+    known: Known | None = None
 
     @property
     def calls(self) -> tuple[Tool, ...]:

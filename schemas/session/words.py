@@ -317,6 +317,11 @@ def _summarized(event: e.ContextSummarized, state: SessionState) -> Line:
     return Line("LLM", text, _times(event.took, 0.0), "stage")
 
 
+def _knowledge(event: e.KnowledgeFound, state: SessionState) -> Line:
+    found = f"is given what {', '.join(event.files)} says" if event.text else "finds nothing in the agent's knowledge"
+    return Line("LLM", f"{found} to {_quoted(event.query[:80])}", _times(event.took, 0.0), "stage")
+
+
 # ── the reply ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -463,6 +468,7 @@ _LINES: dict[type, Callable[[Any, SessionState], Line]] = {
     e.HookCalled: _hooked,
     e.StepEntered: _step,
     e.AgentChanged: _handed_over,
+    e.KnowledgeFound: _knowledge,
     e.ClipReady: _clip,
     e.PlaybackStarted: _plays,
     e.PlaybackPaused: _holds,

@@ -119,6 +119,10 @@ class Rounds:
         """Another one from here on: the conversation is in another step, or with another agent."""
         self._box = box
 
+    async def tell(self, event: Event) -> bool:
+        """Something that the model is given. False: the job is not ours any more."""
+        return await self._step([event])
+
     # ── rounds ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def take_up(self) -> Next:

@@ -19,6 +19,7 @@ from schemas.session.fold import SessionState
 from workers import registry
 from workers._stage import Work
 from workers.llm._context import Context
+from workers.llm._finding import Finding
 from workers.llm._fitting import shorter, size, trimmed, without_tools
 from workers.llm._hooks import ReplyHooks, run_hook
 from workers.llm._reply import AnswerEnd, ReplyUnderWay
@@ -55,6 +56,7 @@ class LlmStage:
         self._missed: set[tuple[str, str]] = set()
         """Values that were told to be missing, by agent."""
         self._boxes = Toolboxes(settings)
+        self._finding = Finding(self._boxes.libraries)
         self._afterwards = Tasks()
         """Tools that work on, though their reply is void."""
         self._fits: dict[str, int] = {}
@@ -97,6 +99,9 @@ class LlmStage:
         comes: Next = await hooks.begin()
         if comes == "ask" and job.committed:
             comes = await rounds.take_up()
+        found = await self._finding.fits(rounds.state, job.turn) if comes == "ask" else None
+        if found is not None and not await rounds.tell(found):
+            return
         agent = state.agent
         while comes == "ask" and not work.cancelled.is_set():
             if rounds.state is not state:

@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from schemas.config.agent import AgentSpec
 from workers import fields
 from workers.agents import ArgumentsError, Context, Tool, ToolError
+from workers.knowledge import Libraries, Wanted
 from workers.tools._weather import weather
 
-__all__ = ["builtin", "notes_fields"]
+__all__ = ["builtin", "notes_fields", "search_knowledge"]
 
 _Run = Callable[[Context, dict[str, Any]], Awaitable[Any]]
 
@@ -61,6 +62,24 @@ def _tool(name: str, told: str, arguments: type[_Arguments], run: _Run, **option
     }
     parameters = {"type": "object", "properties": properties, "required": schema.get("required", [])}
     return Tool(name, told, parameters, fit, run, pool=False, **options)
+
+
+def search_knowledge(agent: AgentSpec, libraries: Libraries) -> Tool | None:
+    """None: the agent has no files, or they reach the model otherwise."""
+    if not agent.looks_up:
+        return None
+
+    class About(_Arguments):
+        query: str = Field(
+            description="what about, in the words that a text on it would use", min_length=1, max_length=500
+        )
+
+    async def run(context: Context, arguments: dict[str, Any]) -> str:
+        found = await libraries.find(agent.name, Wanted(arguments["query"], agent.language, agent.knowledge))
+        return found.text or "Nothing of that is written there: say so, or search once more in other words."
+
+    told = "Search what is written down for you; do so before you answer a question of fact, and say nothing that is not there."
+    return _tool("search_knowledge", told, About, run, repeat=True)
 
 
 def _end_call(agent: AgentSpec) -> Tool:

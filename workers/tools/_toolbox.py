@@ -13,7 +13,8 @@ from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 from schemas.errors import AgentSpecError
 from workers.agents import NO_CODE, AgentCode, Codes, Tool
-from workers.tools._builtin import builtin
+from workers.knowledge import Libraries
+from workers.tools._builtin import builtin, search_knowledge
 from workers.tools._http import operations
 from workers.tools._mcp import McpServers
 from workers.tools._moving import FindAgent, in_its_step, no_agents
@@ -55,12 +56,14 @@ class Toolboxes:
         self._kept: OrderedDict[str, tuple[dict[str, Tool], tuple[str, ...]]] = OrderedDict()
         self._folders: dict[tuple[str, str], Path] = {}
         self._servers = McpServers(settings.mcp_commands)
+        self.libraries = Libraries(self._folder)
 
     async def of(self, agent: AgentSpec) -> Toolbox:
         """What there is now: a server that is away is left out, and said once."""
         if not agent.has_tools:
             return NO_TOOLS
-        key = f"{agent.name} {agent.code} {hash((agent.tools.model_dump_json(), *(one.name for one in agent.fields)))}"
+        known_by = agent.tools.model_dump_json(), agent.knowledge.model_dump_json(exclude={"text"}), agent.language
+        key = f"{agent.name} {agent.code} {hash((*known_by, *(one.name for one in agent.fields)))}"
         known = self._kept.get(key)
         if known is None:
             known = self._kept[key] = await self._read(agent)
@@ -104,6 +107,8 @@ class Toolboxes:
         tools: dict[str, Tool] = {}
         _add(tools, code.tools.values())
         _add(tools, builtin(agent).values())
+        looks_up = search_knowledge(agent, self.libraries)
+        _add(tools, [looks_up] if looks_up is not None else [])
         for spec in agent.tools.http:
             found, problem = operations(spec, folder)
             _add(tools, found)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from ops.commands.doctor import endpoints, languages, log, machine, memories, phones, stages
+from ops.commands.doctor import endpoints, languages, log, machine, memories, phones, stages, tools
 from ops.commands.doctor.findings import Finding
 from ops.stack.here import data_folder, running
 from schemas.config.settings import load
@@ -26,6 +26,8 @@ async def examine() -> AsyncIterator[Finding]:
     async for finding in stages.examine(settings, stack["redis_url"] if stack else None):
         yield finding
     yield await endpoints.llm(settings, stack["llm_base_url"] if stack else None)
+    for finding in await tools.examine(settings, stack["llm_base_url"] if stack else None):
+        yield finding
     for finding in await asyncio.to_thread(machine.models, settings):
         yield finding
     for finding in await asyncio.to_thread(machine.completeness, settings):

@@ -58,9 +58,16 @@ def claims(token: str) -> dict[str, Any]:
     return found
 
 
+def call_in(token: str) -> dict[str, Any]:
+    """The call's metadata that comes along likewise."""
+    agents = claims(token).get("roomConfig", {}).get("agents", [])
+    told: dict[str, Any] = json.loads(agents[0].get("metadata") or "{}") if agents else {}
+    return {key: value for key, value in told.items() if key != "agent"}
+
+
 def agent_in(token: str) -> tuple[str, str]:
     """(agent_name, agent file) that come along when the token makes the room; ("", "") for none."""
     for dispatch in claims(token).get("roomConfig", {}).get("agents", []):
         metadata = dispatch.get("metadata", "")
-        return dispatch.get("agentName", ""), json.loads(metadata)["agent"] if metadata else ""
+        return dispatch.get("agentName", ""), json.loads(metadata).get("agent", "") if metadata else ""
     return "", ""

@@ -9,7 +9,7 @@ import pytest
 
 from api.house import House
 from schemas.drafts import keep_draft
-from tests.api.livekit.conftest import SECRET, a_caller, agent_in, claims
+from tests.api.livekit.conftest import SECRET, a_caller, agent_in, call_in, claims
 
 LONG = "/v1/livekit/token"
 
@@ -109,6 +109,51 @@ async def test_the_agent_that_was_asked_for_comes(
 ) -> None:
     """By its metadata, or by the name that LiveKit's starters call it by; dispatched under the name the gateways answer to."""
     assert agent_in((await long(client, room_config=asked))["participant_token"]) == comes
+
+
+@pytest.mark.parametrize("options", [{}, {"livekit_agent_name": "antiphon"}])
+@pytest.mark.parametrize(
+    ("path", "body", "comes"),
+    [
+        (
+            LONG,
+            {"room_config": {"agents": [{"metadata": '{"agent": "helper", "order": 7}'}]}},
+            ("helper", {"order": 7}),
+        ),
+        (LONG, {"room_config": {"agents": [{"metadata": '{"order": "é"}'}]}}, ("", {"order": "é"})),
+        (LONG, {"room_config": {"agents": [{"metadata": "[7]"}]}}, ("", {})),
+        ("/token", {"agent": "helper", "call_metadata": {"order": 7}}, ("helper", {"order": 7})),
+        ("/api/token", {"room_config": {"agents": [{"metadata": '{"order": 7}'}]}}, ("", {"order": 7})),
+        ("/token", {"agent": "helper", "call_metadata": {"agent": "receptionist"}}, ("helper", {})),
+        ("/token", {"call_metadata": {"agent": "receptionist"}}, ("", {})),
+        ("/v1/start", {"agent": "helper", "call_metadata": {"order": 7}}, ("helper", {"order": 7})),
+        ("/v1/start", {"body": {"call_metadata": {"order": 7}, "metadata": "gold"}}, ("", {"order": 7})),
+    ],
+)
+async def test_a_call_has_the_metadata_that_was_asked_for(
+    client: httpx2.AsyncClient, path: str, body: dict[str, Any], comes: tuple[str, dict[str, Any]]
+) -> None:
+    """It goes along with the agent that comes, and chooses none."""
+    answer = await client.post(path, json=body)
+    assert answer.is_success, answer.text
+    token = answer.json().get("participant_token") or answer.json()["token"]
+    assert (agent_in(token)[1], call_in(token)) == comes
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (LONG, {"room_config": {"agents": [{"metadata": json.dumps({"order": "x" * 3_000})}]}}),
+        ("/token", {"call_metadata": {"order": "x" * 3_000}}),
+        ("/token", {"call_metadata": "order"}),
+        ("/v1/start", {"call_metadata": {"order": [[[[[[[[[[[[[[[[[[[[7]]]]]]]]]]]]]]]]]]]]}}),
+        ("/v1/start", {"body": {"call_metadata": [7]}}),
+    ],
+)
+async def test_metadata_of_a_call_is_bounded(client: httpx2.AsyncClient, path: str, body: dict[str, Any]) -> None:
+    """An object of at most 2048 bytes, not too deep; what is none is refused with the field."""
+    answer = await client.post(path, json=body)
+    assert (answer.status_code, "metadata" in answer.text) == (422, True), answer.text
 
 
 @pytest.mark.parametrize("options", [{"api_agents": "receptionist, helper"}])

@@ -16,11 +16,14 @@ from ops.replay.scripted import Says
 from ops.replay.stages import Forked, Going, replay_stages
 from schemas.bus import Bus, Delivery
 from schemas.config.agent import AgentSpec
+from schemas.config.knowledge import KnowledgeSpec
 from schemas.events import (
     STAGES,
     Cause,
     ClipReady,
     Event,
+    KnowledgeFound,
+    PlaybackFinished,
     ReplySentence,
     SessionEnded,
     SessionStarted,
@@ -70,6 +73,29 @@ async def test_another_prompt_makes_replies_anew(bus: Bus) -> None:
     assert jobs(forked)["stt"] == {"reused": 3}
     assert jobs(forked)["llm"] == {"made": 3}
     assert set(jobs(forked)["tts"]) == {"made"}
+    assert violations(forked.events) == []
+
+
+@pytest.mark.parametrize("as_recorded", [True, False])
+async def test_what_was_looked_up_is_not_looked_up_again(bus: Bus, as_recorded: bool) -> None:
+    """The request has what the agent's files said then, though they are not there any more; with other settings of theirs they
+    are asked."""
+    knowledge = KnowledgeSpec(mode="always", version="0123456789abcdef")
+    known = AGENT.model_copy(update={"knowledge": knowledge})
+    recorded = await recorded_call(bus, agent=known)
+    place = next(event for event in recorded if isinstance(event, PlaybackFinished))
+    found = KnowledgeFound(
+        seq=place.seq, at=place.at, turn=1, query="What is the news today?", text="[news.md]\nIt rains."
+    )
+    events = [found if event is place else event for event in recorded]
+    agent = known.model_copy(update={"instructions": "Be curt."})
+    if not as_recorded:
+        agent = agent.model_copy(update={"knowledge": knowledge.model_copy(update={"passages": 2})})
+    async with serving(bus, ["llm", "tts"]):
+        forked = await replayed(bus, events, "llm", agent)
+    told = [event.text for event in forked.events if isinstance(event, KnowledgeFound) and event.turn == 1]
+    assert told == ["[news.md]\nIt rains." if as_recorded else ""]
+    assert ("It rains" in replies(forked.events)[0]) is as_recorded
     assert violations(forked.events) == []
 
 

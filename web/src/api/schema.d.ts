@@ -621,7 +621,7 @@ export interface paths {
          * @description LiveKit's token endpoint (TokenSource.endpoint): lets one person into one room, to hear, speak, show and chat there.
          *
          *     Without `room_name` it is LIVEKIT_ROOM, or a new room; without an identity a new one. The agent is one of API_AGENTS, and
-         *     comes when the room is made: in a room that is there already, it stays who it was.
+         *     comes when the room is made: in a room that is there already, it stays who it was, and so does the call's metadata.
          */
         post: operations["token_v1_livekit_token_post"];
         delete?: never;
@@ -1647,7 +1647,8 @@ export interface components {
     schemas: {
         /**
          * AgentDispatch
-         * @description `agent_name`: an agent of ours, or the gateways' LIVEKIT_AGENT_NAME; `metadata`: `{"agent": NAME}` names one of ours.
+         * @description `agent_name`: an agent of ours, or the gateways' LIVEKIT_AGENT_NAME; `metadata`: `{"agent": NAME}` names one of ours; what
+         *     else stands in the object is the call's metadata.
          */
         AgentDispatch: {
             /** Agent Name */
@@ -1770,6 +1771,17 @@ export interface components {
              * @default You are a friendly voice assistant on a phone line. Answer in one or two short spoken sentences. No lists, no markdown, no emoji.
              */
             instructions: string;
+            /**
+             * @default {
+             *       "characters": 2000,
+             *       "mode": "tool",
+             *       "passages": 4,
+             *       "text": "",
+             *       "version": "",
+             *       "whole": 4000
+             *     }
+             */
+            knowledge: components["schemas"]["KnowledgeSpec"];
             /**
              * Language
              * @default en
@@ -3012,6 +3024,43 @@ export interface components {
             keys: components["schemas"]["KeyRow"][];
         };
         /**
+         * KnowledgeSpec
+         * @description How the files in `knowledge/` reach the LLM. What is small enough is told whole, with the instructions.
+         */
+        KnowledgeSpec: {
+            /**
+             * Characters
+             * @default 2000
+             */
+            characters: number;
+            /**
+             * Mode
+             * @default tool
+             * @enum {string}
+             */
+            mode: "tool" | "always" | "off";
+            /**
+             * Passages
+             * @default 4
+             */
+            passages: number;
+            /**
+             * Text
+             * @default
+             */
+            text: string;
+            /**
+             * Version
+             * @default
+             */
+            version: string;
+            /**
+             * Whole
+             * @default 4000
+             */
+            whole: number;
+        };
+        /**
          * Latency
          * @description From the user's last word to the agent's first sound; of what was said from `since` to `at`. `buckets`: those in which
          *     anything was answered, each `bucket_s` wide; `total`: all of them as one, None if nothing was; `unread`: stored sessions that
@@ -3460,7 +3509,8 @@ export interface components {
         };
         /**
          * NewCall
-         * @description `trunk`: an outbound one's id; `room`: "" is a new one; `wait_s`: how long it may ring before we give up.
+         * @description `trunk`: an outbound one's id; `room`: "" is a new one; `metadata`: of the call, where it makes the room;
+         *     `wait_s`: how long it may ring before we give up.
          */
         NewCall: {
             /**
@@ -3468,6 +3518,13 @@ export interface components {
              * @default
              */
             agent: string;
+            /**
+             * Metadata
+             * @default {}
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
             /**
              * Room
              * @default
@@ -3485,7 +3542,7 @@ export interface components {
         };
         /**
          * NewDispatch
-         * @description `agent`: "" is the default one.
+         * @description `agent`: "" is the default one; `metadata`: of the call.
          */
         NewDispatch: {
             /**
@@ -3493,6 +3550,13 @@ export interface components {
              * @default
              */
             agent: string;
+            /**
+             * Metadata
+             * @default {}
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
         };
         /**
          * NewKey
@@ -3574,7 +3638,8 @@ export interface components {
         /**
          * NewRoom
          * @description `room`: "" is a new name. `empty_timeout_s`: how long it stands while nobody has come; `max_participants`: 0 is any
-         *     number, the agent counts; `agent`: who comes, "" the default one.
+         *     number, the agent counts; `metadata`: the room's; `agent`: who comes, "" the default one; `call_metadata`: of the call, an
+         *     object.
          */
         NewRoom: {
             /**
@@ -3582,6 +3647,13 @@ export interface components {
              * @default
              */
             agent: string;
+            /**
+             * Call Metadata
+             * @default {}
+             */
+            call_metadata: {
+                [key: string]: unknown;
+            };
             /**
              * Empty Timeout S
              * @default 300
@@ -3606,7 +3678,7 @@ export interface components {
         /**
          * NewRule
          * @description `room`: one for all callers; "": one for each, whose name begins with `prefix`. `trunks`: ids, none is all; `pin`: to be
-         *     keyed in first; `agent`: who answers, "" the default one.
+         *     keyed in first; `agent`: who answers, "" the default one; `metadata`: of each call.
          */
         NewRule: {
             /**
@@ -3619,6 +3691,13 @@ export interface components {
              * @default false
              */
             hide_number: boolean;
+            /**
+             * Metadata
+             * @default {}
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
             /** Name */
             name: string;
             /**
@@ -4399,12 +4478,16 @@ export interface components {
         /**
          * ShortTokenRequest
          * @description `room` or `room_name`, `identity` or `participant_identity`, `name` or `participant_name`, `metadata` or
-         *     `participant_metadata`; `agent`: who shall answer; `participant_attributes` and `room_config` as LiveKit's kits send them.
-         *     Everything may be left out.
+         *     `participant_metadata`; `agent`: who shall answer; `call_metadata`: of the call, an object; `participant_attributes` and
+         *     `room_config` as LiveKit's kits send them. Everything may be left out.
          */
         ShortTokenRequest: {
             /** Agent */
             agent?: string | null;
+            /** Call Metadata */
+            call_metadata?: {
+                [key: string]: unknown;
+            } | null;
             /** Identity */
             identity?: string | null;
             /** Metadata */
@@ -4565,6 +4648,10 @@ export interface components {
             /** Agent */
             agent?: string | null;
             body?: components["schemas"]["Wishes"] | null;
+            /** Call Metadata */
+            call_metadata?: {
+                [key: string]: unknown;
+            } | null;
             /** Metadata */
             metadata?: string | null;
             /** Name */
@@ -5214,11 +5301,16 @@ export interface components {
         };
         /**
          * Wishes
-         * @description Everything may be left out; what is not named here is not looked at.
+         * @description Everything may be left out; what is not named here is not looked at. `metadata`: the participant's; `call_metadata`: of the
+         *     call, an object.
          */
         Wishes: {
             /** Agent */
             agent?: string | null;
+            /** Call Metadata */
+            call_metadata?: {
+                [key: string]: unknown;
+            } | null;
             /** Metadata */
             metadata?: string | null;
             /** Name */

@@ -10,7 +10,7 @@ from livekit import api, rtc
 
 from schemas.access.livekit import Access, dispatches
 from schemas.drafts import keep_draft
-from schemas.events import ParticipantJoined, SessionStarted
+from schemas.events import ParticipantJoined, ReplySentence, SessionStarted
 from tests.api.livekit.site.conftest import Guests
 from tests.gateway.rooms.livekit.site.conftest import Site, agents, eventually, session_of, until
 
@@ -46,6 +46,35 @@ async def test_a_token_brings_a_person_and_the_agent_they_chose(
         return next((event for event in found if isinstance(event, ParticipantJoined)), None)
 
     assert (await eventually(joined, "the person in the log")).name == "Ann"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/livekit/token", {"room_config": {"agents": [{"metadata": '{"agent": "helper", "order": 7, "own": 1}'}]}}),
+        ("/token", {"agent": "helper", "call_metadata": {"order": 7, "own": 1}}),
+        ("/v1/start", {"agent": "helper", "call_metadata": {"order": 7, "own": 1}}),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"livekit_agent_name": "desk"}])
+async def test_a_call_has_what_its_token_says_of_it(
+    site: Site, guests: Guests, agents_folder: Path, options: dict[str, str], path: str, body: dict[str, object]
+) -> None:
+    """In the session's log is what the agent allows of it, and the greeting tells it."""
+    (agents_folder / "helper.toml").write_text(
+        'name = "helper"\ngreeting = "About order {{metadata.order}}?"\nprompt_metadata = ["order"]\n'
+    )
+    await site.gateway(agents=agents_folder, **options)
+    ann = await guests.come(path, **body)
+    session = await until(lambda: session_of(ann), "the agent")
+
+    async def greeted() -> ReplySentence | None:
+        return next((one for one in await site.events(session) if isinstance(one, ReplySentence)), None)
+
+    assert (await eventually(greeted, "the greeting")).text == "About order 7?"
+    started = (await site.events(session))[0]
+    assert isinstance(started, SessionStarted)
+    assert (started.agent.name, started.metadata) == ("helper", {"order": 7})
 
 
 @pytest.mark.parametrize("options", [{"livekit_agent_name": "desk"}])

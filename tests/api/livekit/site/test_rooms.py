@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from livekit import rtc
 
-from schemas.events import SessionEnded
+from schemas.events import SessionEnded, SessionStarted
 from tests.api.livekit.site.conftest import Guests
 from tests.gateway.rooms.livekit.site.conftest import Site, agents, eventually, session_of, until
 
@@ -43,6 +43,24 @@ async def test_a_room_is_made_listed_and_closed(site: Site, client: httpx2.Async
 
     await eventually(gone, "the room is gone")
     assert (await client.delete("/v1/rooms/lobby")).status_code == 404
+
+
+async def test_a_room_that_is_made_tells_its_agent_of_the_call(
+    site: Site, client: httpx2.AsyncClient, guests: Guests, agents_folder: Path
+) -> None:
+    """What whoever made it says of the call is in its session; what who comes in later says of it is not."""
+    (agents_folder / "helper.toml").write_text('name = "helper"\nprompt_metadata = ["order", "more"]\n')
+    await site.gateway(agents=agents_folder)
+    await made(client, "lobby", metadata="the room's", agent="helper", call_metadata={"order": {"number": 7}, "own": 1})
+    ann = await guests.come("/token", room="lobby", call_metadata={"more": 1})
+    session = await until(lambda: session_of(ann), "the agent")
+    assert (await begun(site, session)).metadata == {"order": {"number": 7}}
+
+
+async def begun(site: Site, session: str) -> SessionStarted:
+    started = (await site.events(session))[0]
+    assert isinstance(started, SessionStarted)
+    return started
 
 
 async def test_a_room_has_room_for_so_many(site: Site, client: httpx2.AsyncClient, guests: Guests) -> None:
@@ -150,13 +168,16 @@ async def test_a_message_is_for_the_people(site: Site, client: httpx2.AsyncClien
 async def test_an_agent_is_sent_and_dismissed(
     site: Site, client: httpx2.AsyncClient, guests: Guests, agents_folder: Path
 ) -> None:
-    """The one that was asked for comes into a room that stands; dismissed, it leaves, its session ends, the people stay."""
+    """The one that was asked for comes into a room that stands, and knows what it was told of the call; dismissed, it leaves, its
+    session ends, the people stay."""
+    (agents_folder / "helper.toml").write_text('name = "helper"\nprompt_metadata = ["order"]\n')
     await site.gateway(livekit_agent_name="desk", agents=agents_folder)
     ann = await site.person("lobby", "ann")  # by a token that asks for no agent
-    sent = await client.post("/v1/rooms/lobby/agents", json={"agent": "helper"})
+    sent = await client.post("/v1/rooms/lobby/agents", json={"agent": "helper", "metadata": {"order": 7}})
     assert sent.status_code == 201, sent.text
     assert (sent.json()["agent_name"], sent.json()["agent"]) == ("desk", "helper")
     session = await until(lambda: session_of(ann), "the agent")
+    assert (await begun(site, session)).metadata == {"order": 7}
 
     async def running() -> Any:
         rows = (await client.get("/v1/rooms/lobby/agents")).json()["agents"]

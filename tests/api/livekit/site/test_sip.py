@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -9,6 +10,7 @@ import pytest
 
 from api.livekit.telephony import Telephony
 from schemas.access.livekit import Access
+from schemas.events import SessionStarted
 from tests.gateway.rooms.livekit.site.conftest import Site, session_of, until
 
 
@@ -42,14 +44,14 @@ async def test_trunks_and_rules_are_kept(client: httpx2.AsyncClient) -> None:
         user="me", password="geheim",
     )  # fmt: skip
     out = await outbound(client)
-    own = await added(client, "rules", name="own", trunks=[line], agent="helper")
+    own = await added(client, "rules", name="own", trunks=[line], agent="helper", metadata={"line": "b"})
     shared = await added(client, "rules", name="shared", room="meeting", pin="4711")
     trunks = (await client.get("/v1/sip/trunks")).json()["trunks"]
     rules = (await client.get("/v1/sip/rules")).json()["rules"]
     by_id = {row["id"]: row for row in [*trunks, *rules]}
     assert by_id[line]["who"] == ["203.0.113.0/24", "user me"]
     assert by_id[out]["address"] == "127.0.0.1:5999"
-    assert (by_id[own]["room"], by_id[own]["agents"]) == ("call-…", ['desk {"agent": "helper"}'])
+    assert (by_id[own]["room"], by_id[own]["agents"]) == ("call-…", ['desk {"line": "b", "agent": "helper"}'])
     assert (by_id[shared]["room"], by_id[shared]["pin"]) == ("meeting", True)
     assert "geheim" not in json.dumps(by_id)
     assert "4711" not in json.dumps(by_id)
@@ -59,12 +61,17 @@ async def test_trunks_and_rules_are_kept(client: httpx2.AsyncClient) -> None:
     assert (await client.get("/v1/sip/rules")).json() == {"rules": []}
 
 
-async def test_a_call_without_a_bridge(site: Site, client: httpx2.AsyncClient) -> None:
-    """Where no bridge runs, a call out says so; a trunk there is none of is 404; no room is left standing."""
-    await site.gateway()
-    answer = await client.post(
-        "/v1/sip/calls", json={"trunk": await outbound(client), "to": "+15105550123", "wait_s": 1}
-    )
+async def test_a_call_without_a_bridge(site: Site, client: httpx2.AsyncClient, agents_folder: Path) -> None:
+    """Where no bridge runs, a call out says so; a trunk there is none of is 404; no room is left standing. The agent was there
+    for it, with what the call was said to be about."""
+    (agents_folder / "helper.toml").write_text('name = "helper"\nprompt_metadata = ["order"]\n')
+    gateway = await site.gateway(agents=agents_folder)
+    wanted = {"trunk": await outbound(client), "to": "+15105550123", "wait_s": 1, "agent": "helper"}
+    answer = await client.post("/v1/sip/calls", json={**wanted, "metadata": {"order": 7}})
+    [session] = [*await gateway.bus.sessions(), *await gateway.bus.closed()]  # with its room it ends
+    started = (await site.events(session.session))[0]
+    assert isinstance(started, SessionStarted)
+    assert started.metadata == {"order": 7}
     assert (answer.status_code, answer.json()["code"]) == (503, "no_bridge"), answer.text
     answer = await client.post("/v1/sip/calls", json={"trunk": "ST_none", "to": "+15105550123"})
     assert (answer.status_code, answer.json()["code"]) == (404, "missing"), answer.text

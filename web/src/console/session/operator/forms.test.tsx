@@ -1,7 +1,7 @@
 import { notifyManager, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { act } from "react";
 import { afterEach, expect, test, vi } from "vitest";
-import { InstructionsForm } from "@/console/session/operator/forms";
+import { InstructionsForm, SayForm } from "@/console/session/operator/forms";
 import { rendered } from "@/rendered";
 
 let close = async () => {};
@@ -47,4 +47,32 @@ test("Instructions that could not be sent stay, with why; sent again they are th
   expect(keys[0]).toBeTruthy();
   expect(keys[1]).toBe(keys[0]);
   expect(onDone).not.toHaveBeenCalled();
+});
+
+test("What an operator has said may be interrupted, or not, as is ticked.", async () => {
+  const fetch = vi.fn(async (_: Request) =>
+    Response.json({ code: "log", detail: "away", errors: [] }, { status: 503 }),
+  );
+  vi.stubGlobal("fetch", fetch);
+  const shown = await rendered(
+    <QueryClientProvider client={new QueryClient()}>
+      <SayForm session="a" onDone={vi.fn()} />
+    </QueryClientProvider>,
+  );
+  close = shown.close;
+  await shown.type("This call is recorded.");
+  const sent = async (times: number) => {
+    await shown.submit();
+    await vi.waitFor(() =>
+      act(async () => expect(shown.page.querySelector("[role=alert]")?.textContent).toBe("Away.")),
+    );
+    expect(fetch).toHaveBeenCalledTimes(times);
+    return fetch.mock.calls[times - 1]?.[0].json();
+  };
+  const asked = { text: "This call is recorded.", interrupt: false };
+  expect(await sent(1)).toEqual({ ...asked, interruptible: true });
+  const boxes = [...shown.page.querySelectorAll<HTMLInputElement>("input[type=checkbox]")];
+  expect(boxes.map((box) => box.parentElement?.textContent?.trim())).toContain("To its end, whoever speaks meanwhile");
+  await act(async () => boxes[1]?.click());
+  expect(await sent(2)).toEqual({ ...asked, interruptible: false });
 });

@@ -27,19 +27,15 @@ const LONGEST = 4_000;
 export function SayForm({ session, onDone }: { session: string; onDone: Done }) {
   const [text, setText] = useState("");
   const [interrupt, setInterrupt] = useState(false);
-  const asked = useAsk(onDone, (body: { text: string; interrupt: boolean }, header) =>
-    answered(
-      api.POST("/v1/sessions/{session}/say", {
-        params: { path: { session }, header },
-        body: { ...body, interruptible: true },
-      }),
-    ),
+  const [interruptible, setInterruptible] = useState(true);
+  const asked = useAsk(onDone, (body: { text: string; interrupt: boolean; interruptible: boolean }, header) =>
+    answered(api.POST("/v1/sessions/{session}/say", { params: { path: { session }, header }, body })),
   );
   return (
     <Form
       word="Say it"
       ready={text.trim() !== "" && !asked.isPending}
-      onSubmit={() => asked.mutate({ text, interrupt })}
+      onSubmit={() => asked.mutate({ text, interrupt, interruptible })}
     >
       <TextArea
         label="The agent says"
@@ -54,6 +50,10 @@ export function SayForm({ session, onDone }: { session: string; onDone: Done }) 
       <label className="flex items-center gap-2 text-sm">
         <input type="checkbox" checked={interrupt} onChange={(event) => setInterrupt(event.target.checked)} />
         At once, whatever the agent is saying
+      </label>
+      <label className="flex items-center gap-2 text-sm">
+        <input type="checkbox" checked={!interruptible} onChange={(event) => setInterruptible(!event.target.checked)} />
+        To its end, whoever speaks meanwhile
       </label>
     </Form>
   );
