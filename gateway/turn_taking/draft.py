@@ -111,7 +111,7 @@ class Draft:
         turn = self.state.as_heard(turn)
         reply = turn.reply
         in_flight = reply is not None and (
-            not reply.complete or any(not s.complete and not s.failed for s in reply.sentences)
+            not reply.complete or any(not s.settled for s in reply.sentences)
         )
         self.fact(
             TurnEnded,

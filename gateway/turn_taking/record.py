@@ -47,7 +47,7 @@ from schemas.codec import event_from_json, event_to_json
 from schemas.errors import EventError
 from schemas.events import BY_RULES, FED, Event, GatewayEvent
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 """Of what is decided from the same inputs. Raise it whenever that changes: stored sessions say by which rules they were decided,
 and `antiphon check` tells of each what is decided otherwise now."""
 MOST = 2_000
