@@ -61,8 +61,8 @@ class Clip:
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """`clips`: its parts so far; `complete`: the last one is there, or a stage says that none will follow; `failed`: no sound at
-    all, says a stage, or it was passed over; `overdue`: by our own clock no part is waited for any more, which no log holds; `at`:
-    turn time of the last news; `heard`: seconds of it that sounded, None before playback.started; `ended`: it is over.
+    all, says a stage, or it was passed over; `overdue`: by our own clock no part is waited for any more, which no log holds;
+    `at`: turn time of the last news; `heard`: seconds of it that sounded, None before playback.started; `ended`: it is over.
 
     Playback keeps its parts, too (`sound.playback.Sound`): it fetches each as it is ready, so that none is on its way when it is
     to sound. Here stands what is decided by, there the sound itself; a clip's key joins them."""

@@ -248,11 +248,11 @@ class Call:
                 self.sounding = None
             case Refold():
                 self._refold()
-            case NoMoreParts(turn, _, index):
+            case NoMoreParts(turn, _, index) if (turn, index) in self.clips:
                 self.clips[turn, index] = (self.clips[turn, index][0], True)
                 if self.sounding:
                     self._sound(turn, index, self.position())
-            case Tell():
+            case Tell() | NoMoreParts():
                 pass
 
     def _sound(self, turn: int, index: int, position: float) -> None:
