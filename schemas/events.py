@@ -16,6 +16,8 @@ from schemas.config.agent import AgentSpec
 Stage = Literal["stt", "llm", "tts", "tools"]
 STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
 """Those that every conversation needs; `tools` has workers where an agent wants them to have some."""
+POOLS: tuple[Stage, ...] = (*STAGES, "tools")
+"""All that may have workers."""
 TransportName = Literal["websocket", "file", "livekit", "sip", "memory"]
 """By which a session reaches its people."""
 

@@ -1,3 +1,4 @@
+import clsx from "clsx";
 import { useQueues } from "@/console/queues/data";
 import { DeadLetters } from "@/console/queues/dead-letters";
 import { Gateways } from "@/console/queues/gateways";
@@ -30,7 +31,7 @@ export default function QueuesPage() {
         {now === null && !broken ? <Loading lines={6} /> : null}
         {now ? (
           <>
-            <div className="grid gap-4 @3xl:grid-cols-3">
+            <div className={clsx("grid gap-4", now.stages.length > 3 ? "@xl:grid-cols-2 @5xl:grid-cols-4" : "@3xl:grid-cols-3")}>
               {now.stages.map((row) => (
                 <StageCard key={row.stage} row={row} seconds={history[row.stage] ?? []} />
               ))}
