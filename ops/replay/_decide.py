@@ -8,7 +8,7 @@ Logs from before that was kept have the `inputs` of single decisions: those are 
 counted, and not judged.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from schemas.events import (
     ReplyFinished,
     ReplySentence,
     SessionStarted,
+    ToolCalled,
     TurnCommitted,
     TurnEnded,
 )
@@ -112,7 +113,7 @@ class _Again:
         self._last: tuple[State, Input, Now] | None = None
         self._until = self._at = 0
         """Seq of the last event that was compared."""
-        self._bridging = _bridging(events)
+        self._bridging = _bridging(events, {one.turn for one in events if isinstance(one, ToolCalled) and one.pool})
         """Words in the log by which a wait for tools was bridged, which nobody has decided again yet: they have no mark."""
 
     def run(self) -> None:
@@ -224,7 +225,7 @@ class _Again:
     def _compare_bridging(self, event: Event) -> None:
         """Words that bridge a wait may be a publication by themselves, or stand in the midst of one."""
         for publish in self._pending:
-            for words in _bridging(publish.events):
+            for words in _bridging(publish.events, {event.turn for event in publish.events}):
                 same = next((one for one in self._bridging if _body(one) == _body(words)), None)
                 if same is None:
                     self._differ(event.seq, words, None, _body(words))
@@ -322,16 +323,18 @@ def _publications(decisions: Sequence[Decision]) -> list[Publish]:
     return [decision for decision in decisions if isinstance(decision, Publish) and decision.events]
 
 
-def _bridging(events: Sequence[Event]) -> list[ReplySentence]:
-    """Words that a gateway has said in the midst of an LLM's reply."""
+def _bridging(events: Sequence[Event], turns: Set[int | None]) -> list[ReplySentence]:
+    """Words that a gateway has said in the midst of an LLM's reply to one of these turns."""
     own = {event.turn for event in events if isinstance(event, TurnCommitted) and event.why in OWN}
     return [
-        event for event in events if isinstance(event, ReplySentence) and event.cause is None and event.turn not in own
+        event
+        for event in events
+        if isinstance(event, ReplySentence) and event.cause is None and event.turn in turns - own
     ]
 
 
 def _without_bridging(publish: Publish) -> Publish:
-    bridging = _bridging(publish.events)
+    bridging = _bridging(publish.events, {event.turn for event in publish.events})
     return replace(publish, events=tuple(event for event in publish.events if event not in bridging))
 
 
