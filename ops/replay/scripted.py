@@ -130,7 +130,7 @@ def _calls(number: int, calls: Sequence[Called]) -> list[tuple[float, Event]]:
     returned: list[tuple[float, Event]] = []
     for place, one in enumerate(calls):
         call = f"script{number}.0.{place}"
-        how = {"timeout": 20.0, "patience": one.patience, "pool": one.pool, "round": 1}
+        how: dict[str, Any] = {"timeout": 20.0, "patience": one.patience, "pool": one.pool, "round": 1}
         parts.append((0.2, ToolCalled(call=call, name=one.name, arguments=dict(one.arguments), by="llm", **how)))
         result = ToolReturned(call=call, name=one.name, result=one.result, took=one.took, by="tools")
         returned.append((0.2 + one.took, result))

@@ -490,7 +490,7 @@ class Call:
         key = f"clip/{job.id}.{part}" if part else f"clip/{job.id}"
         ref = AudioRef(key=key, rate=24_000, samples=round(duration * 24_000))
         timed = [Word(text=word.text, start=word.start - began, end=word.end - began) for word in words]
-        piece = {"text": job.text, "part": part, "last": part == parts - 1}
+        piece: dict[str, Any] = {"text": job.text, "part": part, "last": part == parts - 1}
         self.append(ClipReady(audio=ref, duration=duration, words=timed, **about, **piece))
         if part < parts - 1:
             self.after(self.stages.part, lambda: self._part(job, about, all_words, part + 1, parts))
