@@ -61,4 +61,5 @@ class QueueWatch:
         then, first = self._done[0]
         if then == now:
             return {}
-        return {stage: max(0.0, round((done[stage] - first[stage]) / (now - then), 2)) for stage in done}
+        known = done.keys() & first.keys()  # a pool may have come since
+        return {stage: max(0.0, round((done[stage] - first[stage]) / (now - then), 2)) for stage in known}

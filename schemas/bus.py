@@ -423,8 +423,8 @@ class Overseeing(Protocol):
     """The queues and their workers, seen from outside."""
 
     async def stages(self) -> list[StageSeen]:
-        """Each stage, in the order of a turn. Asking changes nothing, and holds up nobody. Workers that have no job and were not
-        heard of for 10 s are left out."""
+        """Each stage, in the order of a turn; the tools' pool where it has a worker, or something waits for one. Asking changes
+        nothing, and holds up nobody. Workers that have no job and were not heard of for 10 s are left out."""
 
 
 class Burying(Protocol):

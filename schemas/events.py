@@ -17,6 +17,8 @@ from schemas.config.conversation import HookName
 Stage = Literal["stt", "llm", "tts", "tools"]
 STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
 """Those that every conversation needs; `tools` has workers where an agent wants them to have some."""
+POOLS: tuple[Stage, ...] = (*STAGES, "tools")
+"""All that may have workers."""
 TransportName = Literal["websocket", "file", "livekit", "sip", "memory"]
 """By which a session reaches its people."""
 

@@ -8,7 +8,7 @@ from gateway.metrics import GatewayMetrics
 from schemas.bus import Overseeing, StageSeen
 from schemas.clock import Clock
 from schemas.errors import BusError
-from schemas.events import STAGES, Stage
+from schemas.events import POOLS, STAGES, Stage
 
 log = logging.getLogger("antiphon.gateway.pools")
 
@@ -21,7 +21,7 @@ _STARTING = 30.0
 
 
 class Pools:
-    """The three pools of workers, seen from a gateway."""
+    """The pools of workers, seen from a gateway."""
 
     def __init__(self, bus: Overseeing, clock: Clock, metrics: GatewayMetrics):
         self._bus, self._clock, self._backlog = bus, clock, metrics.backlog
@@ -39,7 +39,7 @@ class Pools:
         not told."""
         if self._looked_at is None:
             return {}
-        without = {stage: self._looked_at - self._gone[stage] for stage in STAGES if stage in self._gone}
+        without = {stage: self._looked_at - self._gone[stage] for stage in POOLS if stage in self._gone}
         return {stage: seconds for stage, seconds in without.items() if stage not in self._manned or seconds >= GRACE}
 
     def told(self, needed: Collection[Stage] = STAGES) -> list[str]:
@@ -66,6 +66,9 @@ class Pools:
             return
         self._looked_at = now = self._clock.now()
         self._backlog.told((seen.stage, seen.queued, seen.running, seen.oldest, len(seen.workers)) for seen in stages)
+        for gone in self._gone.keys() - {seen.stage for seen in stages}:  # nobody needs it any more
+            del self._gone[gone]
+            self._said.discard(gone)
         for seen in stages:
             if seen.workers:
                 self._manned.add(seen.stage)
@@ -91,7 +94,8 @@ class Pools:
         if seen.stage in self._said or seconds < (GRACE if seen.stage in self._manned else _STARTING):
             return
         self._said.add(seen.stage)
+        waits = "what agents are to do" if seen.stage == "tools" else "whatever callers say"
         log.warning(
-            "no %s worker for %.0f s: whatever callers say waits (%d jobs now); start one: antiphon worker %s",
-            seen.stage, seconds, seen.queued, seen.stage, extra={"stage": seen.stage},
+            "no %s worker for %.0f s: %s waits (%d jobs now); start one: antiphon worker %s",
+            seen.stage, seconds, waits, seen.queued, seen.stage, extra={"stage": seen.stage},
         )  # fmt: skip

@@ -136,9 +136,12 @@ def _clip(state: State, fact: ClipReady, now: Now) -> None:
         return
     turn, reply = found
     sentence = reply.sentences[fact.index]
-    if fact.part != len(sentence.clips) or sentence.failed or sentence.complete:
+    given_up = sentence.complete or (sentence.failed and not sentence.overdue)
+    if fact.part != len(sentence.clips) or given_up:
         return
-    sentence = replace(sentence, clips=(*sentence.clips, clip), complete=fact.last, at=at)
+    begun = sentence.heard is not None or sentence.ended  # then the rim was told that no further part comes
+    overdue = sentence.overdue and begun
+    sentence = replace(sentence, clips=(*sentence.clips, clip), complete=fact.last, overdue=overdue, at=at)
     state.turns[turn.id] = replace(turn, reply=reply.with_sentence(fact.index, sentence), touched=at)
 
 

@@ -71,7 +71,7 @@ def all_but_finished(state: State) -> bool:
         return False
     sentence = turn.reply.sentences[playback.index]
     is_last = playback.index == len(turn.reply.sentences) - 1
-    return is_last and sentence.complete and sentence.duration - playback.position <= LATE
+    return is_last and sentence.settled and sentence.duration - playback.position <= LATE
 
 
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -112,9 +112,7 @@ class Draft:
             self.end_turn(filler, "dropped", "replaced")
         turn = self.state.as_heard(turn)
         reply = turn.reply
-        in_flight = reply is not None and (
-            not reply.complete or any(not s.complete and not s.failed for s in reply.sentences)
-        )
+        in_flight = reply is not None and (not reply.complete or any(not s.settled for s in reply.sentences))
         self.fact(
             TurnEnded,
             turn=turn.id,

@@ -440,8 +440,8 @@ def _playback(
 
 
 def _passed(sentence: Sentence) -> Sentence:
-    """A later one sounds: what did not begin had no sound."""
-    return sentence if sentence.ended else replace(sentence, failed=sentence.heard is None, ended=True)
+    """A later one sounds: what did not begin had no sound, and will have none."""
+    return replace(sentence, failed=sentence.heard is None, overdue=False, ended=True)
 
 
 def _collected(state: State, fact: FieldCollected, now: Now) -> None:

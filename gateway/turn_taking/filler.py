@@ -44,7 +44,7 @@ def _waits(state: State) -> Turn | None:
     if any(call.turn == turn.id for call in state.calls.values()):
         return None  # each has a patience of its own
     if reply is not None and (
-        reply.complete or any(sentence.clips or sentence.complete or sentence.failed for sentence in reply.sentences)
+        reply.complete or any(sentence.clips or sentence.settled for sentence in reply.sentences)
     ):
         return None
     known = state.phrases.get("filler", Phrase()).complete or not state.agent.sound

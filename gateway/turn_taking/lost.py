@@ -58,11 +58,12 @@ def _stt_gave_up(state: State, fact: StageFailed | StageExpired, how: Literal["f
 
 
 def no_more_sound(state: State, turn: Turn, reply: Reply, index: int, now: Now) -> None:
-    """No further part of a sentence will come: a stage says so, or our own clock. It ends with what there is."""
+    """No further part of a sentence will come, says a stage: it ends with what there is."""
     sentence = reply.sentences[index]
-    if sentence.complete or sentence.failed:
+    if sentence.complete or (sentence.failed and not sentence.overdue):
         return
-    sentence = replace(sentence, complete=True) if sentence.clips else replace(sentence, failed=True)
+    said = replace(sentence, overdue=False)
+    sentence = replace(said, complete=True) if sentence.clips else replace(said, failed=True)
     reply = reply.with_sentence(index, sentence)
     state.turns[turn.id] = replace(turn, reply=reply, touched=state.turn_time(now))
 

@@ -236,7 +236,7 @@ def _load(state: State, item: Queues) -> Load:
         own["stt"] += sum(utterance.waiting for utterance in turn.utterances)
         if turn.reply is not None:
             own["llm"] += not turn.reply.complete and not turn.waiting
-            own["tts"] += sum(not sentence.complete and not sentence.failed for sentence in turn.reply.sentences)
+            own["tts"] += sum(not sentence.settled for sentence in turn.reply.sentences)
     own["stt"] += sum(person.partial_until > state.turn_time(person.head_at) for person in state.people.values())
     stt_free = item.stt <= own["stt"]
     return Load(

@@ -60,7 +60,7 @@ def _greeting_comes(state: State) -> bool:
         return bool(state.agent.greeting.strip())
     greetings = [turn for turn in state.turns.values() if turn.own is not None and turn.own.why == "greeting"]
     sentences = [one for turn in greetings if turn.reply is not None for one in turn.reply.sentences]
-    return any(not (one.complete or one.failed or one.ended) for one in sentences)
+    return any(not (one.settled or one.ended) for one in sentences)
 
 
 def _one_is_made(state: State) -> bool:

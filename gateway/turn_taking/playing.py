@@ -74,7 +74,7 @@ def _begin(draft: Draft, playback: PlaybackState) -> None:
     draft.state.playback = replace(playback, mode="sounding", begun=True)
     clips = tuple(clip.audio for clip in sentence.clips)
     draft.decisions.append(
-        Play(playback.turn, playback.generation, playback.index, clips, sentence.complete, sentence.phrase)
+        Play(playback.turn, playback.generation, playback.index, clips, sentence.settled, sentence.phrase)
     )
 
 
@@ -94,7 +94,7 @@ def _sentence(state: State, playback: PlaybackState) -> Sentence:
 def sounding_is_complete(state: State) -> bool:
     """All of the sentence that is being played is there, if one is."""
     playback = state.playback
-    return playback is None or playback.turn not in state.turns or _sentence(state, playback).complete
+    return playback is None or playback.turn not in state.turns or _sentence(state, playback).settled
 
 
 def no_more_parts(draft: Draft) -> None:
@@ -158,12 +158,13 @@ def _skip_failed(draft: Draft, turn: Turn) -> bool:
     """A sentence without sound counts as ended, when its place comes; its text goes out as data."""
     reply = turn.reply
     index = reply.next_index() if reply else 0
-    if reply is None or index >= len(reply.sentences) or not reply.sentences[index].failed:
+    if reply is None or index >= len(reply.sentences) or not reply.sentences[index].silent:
         return False
     if draft.state.away_since is not None:
         return False
     sentence = reply.sentences[index]
-    draft.put_turn(replace(turn, reply=reply.with_sentence(index, replace(sentence, ended=True)), touched=draft.time))
+    passed = replace(sentence, failed=True, ended=True)
+    draft.put_turn(replace(turn, reply=reply.with_sentence(index, passed), touched=draft.time))
     draft.tell(SentenceMessage(turn=turn.id, index=index, text=sentence.text, spoken=False))
     return True
 
@@ -179,7 +180,7 @@ def _finish_turn(draft: Draft, turn: Turn) -> bool:
         draft.end_turn(turn, "played", "silent")
     elif reply.failed or not reply.sentences:
         draft.end_turn(turn, reply.failed or "failed", "llm")
-    elif all(sentence.failed for sentence in reply.sentences):
+    elif all(sentence.silent for sentence in reply.sentences):
         draft.end_turn(turn, "failed", "tts")
     else:
         draft.end_turn(turn, "played", "finished")

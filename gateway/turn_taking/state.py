@@ -60,8 +60,9 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`clips`: its parts so far; `complete`: the last one is there (or none will follow); `failed`: no sound at all; `at`: turn
-    time of the last news; `heard`: seconds of it that sounded, None before playback.started; `ended`: it is over.
+    """`clips`: its parts so far; `complete`: the last one is there, or a stage says that none will follow; `failed`: no sound at
+    all, says a stage, or it was passed over; `overdue`: by our own clock no part is waited for any more, which no log holds;
+    `at`: turn time of the last news; `heard`: seconds of it that sounded, None before playback.started; `ended`: it is over.
 
     Playback keeps its parts, too (`sound.playback.Sound`): it fetches each as it is ready, so that none is on its way when it is
     to sound. Here stands what is decided by, there the sound itself; a clip's key joins them."""
@@ -71,9 +72,20 @@ class Sentence:
     clips: tuple[Clip, ...] = ()
     complete: bool = False
     failed: bool = False
+    overdue: bool = False
     heard: float | None = None
     ended: bool = False
     phrase: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        """No further part is waited for."""
+        return self.complete or self.failed or self.overdue
+
+    @property
+    def silent(self) -> bool:
+        """There is no sound of it, and none is waited for."""
+        return self.failed or (self.overdue and not self.clips)
 
     @property
     def duration(self) -> float:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gateway.turn_taking import phrases, playing, tools
 from gateway.turn_taking.draft import Draft
-from gateway.turn_taking.lost import hearing_failed, no_more_sound
+from gateway.turn_taking.lost import hearing_failed
 from gateway.turn_taking.state import Bundle, Phrase, Sent, Sentence, State, Turn
 from schemas.client import SentenceMessage
 from schemas.clock import TurnTime
@@ -38,7 +38,7 @@ def _llm_until(state: State, turn: Turn) -> TurnTime | None:
 
 
 def _tts_until(state: State, turn: Turn, sentence: Sentence) -> TurnTime | None:
-    if sentence.complete or sentence.failed or sentence.ended or _nobody_waits(state, turn):
+    if sentence.settled or sentence.ended or _nobody_waits(state, turn):
         return None
     return sentence.at + state.agent.limits.tts_deadline + SLACK
 
@@ -82,7 +82,8 @@ def _overdue(draft: Draft, turn: Turn) -> bool:
         tts = _tts_until(state, turn, sentence)
         if tts is not None and draft.due(tts) and turn.reply is not None:
             complete = playing.sounding_is_complete(state)
-            no_more_sound(state, turn, turn.reply, index, draft.now)
+            reply = turn.reply.with_sentence(index, replace(sentence, overdue=True))
+            draft.put_turn(replace(turn, reply=reply, touched=draft.time))
             if not complete:
                 playing.no_more_parts(draft)
             return True

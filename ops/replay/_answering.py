@@ -1,13 +1,15 @@
 """What is said in a stage's place: which part of a recorded reply a job gets, and the sound of a text nobody spoke. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from ops.replay._calls import call_of, returns
 from ops.replay._recorded import Answer
 from schemas.audio import HEARING_RATE, AudioRef
-from schemas.events import Cause, ClipReady, Event, ReplyFinished, ReplySentence, Word
-from schemas.jobs import Job, LlmJob
+from schemas.events import Cause, ClipReady, Event, ReplyFinished, ReplySentence, ToolCalled, Word
+from schemas.jobs import Job
 
-__all__ = ["BY", "UNKNOWN", "bare", "cause_of", "clip_of", "from_tool"]
+__all__ = ["BY", "UNKNOWN", "GivenAgain", "bare", "cause_of", "clip_of", "given_again"]
 
 BY = "replay"
 """Who writes such a session, in its log."""
@@ -24,24 +26,47 @@ def bare(text: str) -> str:
     return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
-def from_tool(answer: Answer, job: LlmJob) -> Sequence[tuple[float, Event]]:
-    """What this job says of a reply: one that is not committed yet stops at a tool, and its continuation goes on there."""
+@dataclass(frozen=True, slots=True)
+class GivenAgain:
+    """A recorded reply as it is given again. `rounds`: what its job says, then what each continuation after tools does."""
+
+    answer: Answer
+    rounds: Sequence[Sequence[tuple[float, Event]]]
+
+    def part(self, resume: int) -> Sequence[tuple[float, Event]]:
+        """What continuation `resume` says; 0: the job itself."""
+        mine = self.rounds[resume] if resume < len(self.rounds) else []
+        if mine and (self.answer.whole or _stops(mine[-1][1])):
+            return mine
+        said = sum(isinstance(event, ReplySentence) for _, event in self.answer.parts)
+        return [*mine, (mine[-1][0] + 0.05 if mine else 0.05, ReplyFinished(sentences=said))]
+
+
+def given_again(answer: Answer, filler: str, *, committed: bool) -> GivenAgain:
+    """One that is not committed yet stops at a tool, and its continuation goes on there; one whose tools the pool runs stops in
+    any case: what these answer is none of its parts, and the `filler` is said again by who said it."""
     rounds: list[list[tuple[float, Event]]] = [[]]
-    began = 0.0
+    began, working = 0.0, set[str]()
+    pool = {event.call for _, event in answer.parts if isinstance(event, ToolCalled) and event.pool}
     for delay, event in answer.parts:
+        call = event.call if isinstance(event, ToolCalled) else call_of(event)
+        if call in pool and not isinstance(event, ToolCalled):
+            if returns(event):
+                working.discard(call)
+                began = delay if not rounds[-1] else began
+            continue
+        if pool and isinstance(event, ReplySentence) and event.cause is None and event.text == filler:
+            continue
+        working |= {call} & pool
+        if _stops(event) and committed and not working:
+            continue  # nothing holds it up
         rounds[-1].append((max(0.001, delay - began), event))
         if _stops(event):
             began = delay
             rounds.append([])
     if not rounds[-1] and len(rounds) > 1:
         rounds.pop()
-    mine = rounds[job.resume] if job.resume < len(rounds) else []
-    if job.committed and not job.resume:  # nothing holds it up
-        mine = [part for part in answer.parts if not _stops(part[1])]
-    if mine and (answer.whole or _stops(mine[-1][1])):
-        return mine
-    said = sum(isinstance(event, ReplySentence) for _, event in answer.parts)
-    return [*mine, (mine[-1][0] + 0.05 if mine else 0.05, ReplyFinished(sentences=said))]
+    return GivenAgain(answer, rounds)
 
 
 def _stops(event: Event) -> bool:

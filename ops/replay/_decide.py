@@ -8,8 +8,8 @@ Logs from before that was kept have the `inputs` of single decisions: those are 
 counted, and not judged.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway import turn_taking as machine
@@ -27,6 +27,7 @@ from schemas.events import (
     ReplyFinished,
     ReplySentence,
     SessionStarted,
+    ToolCalled,
     TurnCommitted,
     TurnEnded,
 )
@@ -110,8 +111,10 @@ class _Again:
         self._forced = False
         """The state is the log's, not what the machine came to: operations have other numbers."""
         self._last: tuple[State, Input, Now] | None = None
-        self._until = 0
+        self._until = self._at = 0
         """Seq of the last event that was compared."""
+        self._bridging = _bridging(events, {one.turn for one in events if isinstance(one, ToolCalled) and one.pool})
+        """Words in the log by which a wait for tools was bridged, which nobody has decided again yet: they have no mark."""
 
     def run(self) -> None:
         if self._events:
@@ -127,6 +130,7 @@ class _Again:
 
     def _batch(self, event: Event, entries: Sequence[machine.Entry]) -> None:
         """Feed what came before the publication that `event` begins, then compare it."""
+        self._at = event.seq
         try:
             for entry in entries:
                 self._feed(*machine.read_entry(entry, self._log))
@@ -184,6 +188,8 @@ class _Again:
             known.append(rules)
 
     def _enter(self, state: State, decisions: Sequence[Decision]) -> None:
+        known = self._bridging
+        self._bridging = [words for words in known if words.seq > self._at]  # by a gateway that is no more
         self._state, self._last, self._forced = state, None, False
         self._pending = _publications(decisions)  # what was decided before never came to the log
 
@@ -197,6 +203,7 @@ class _Again:
         return item
 
     def _compare(self, event: Event) -> None:
+        self._compare_bridging(event)
         recorded = list(self._publication(event))
         found = _likest(self._pending, recorded)
         for publish in self._pending:
@@ -215,6 +222,22 @@ class _Again:
         if len(self.decided.differences) > differs:
             self._follow(recorded)
 
+    def _compare_bridging(self, event: Event) -> None:
+        """Words that bridge a wait may be a publication by themselves, or stand in the midst of one."""
+        for publish in self._pending:
+            for words in _bridging(publish.events, {event.turn for event in publish.events}):
+                same = next((one for one in self._bridging if _body(one) == _body(words)), None)
+                if same is None:
+                    self._differ(event.seq, words, None, _body(words))
+                else:
+                    self._bridging.remove(same)
+                    self.decided.facts += 1
+        for words in [one for one in self._bridging if one.seq < event.seq]:
+            self._bridging.remove(words)
+            self._differ(words.seq, words, _body(words), None)
+        without = [_without_bridging(publish) for publish in self._pending]
+        self._pending = [publish for publish in without if publish.events]
+
     def _publication(self, event: Event) -> Iterator[Event]:
         """What was published in one breath with `event`, from it on."""
         yield event
@@ -223,6 +246,9 @@ class _Again:
         while (following := self._log.get(seq)) is not None and machine.fed_by(following) is None:
             words = isinstance(following, ReplySentence | ReplyFinished) and following.cause is None
             decided = isinstance(following, GatewayEvent) and following.clock is not None
+            seq += 1
+            if not decided and words and isinstance(following, ReplySentence) and following.turn != own_turn:
+                continue  # it bridges a wait
             if not decided and not (words and following.turn == own_turn and own_turn is not None):
                 return
             if isinstance(following, TurnCommitted):
@@ -230,7 +256,6 @@ class _Again:
             elif isinstance(following, ReplyFinished):
                 own_turn = None
             yield following
-            seq += 1
 
     def _compare_facts(self, seq: int, was: Event | None, now: Event | None) -> None:
         if was is None or now is None or was.type != now.type:
@@ -296,6 +321,21 @@ def _kept(events: Sequence[Event]) -> int:
 def _publications(decisions: Sequence[Decision]) -> list[Publish]:
     """Those that leave something to compare."""
     return [decision for decision in decisions if isinstance(decision, Publish) and decision.events]
+
+
+def _bridging(events: Sequence[Event], turns: Set[int | None]) -> list[ReplySentence]:
+    """Words that a gateway has said in the midst of an LLM's reply to one of these turns."""
+    own = {event.turn for event in events if isinstance(event, TurnCommitted) and event.why in OWN}
+    return [
+        event
+        for event in events
+        if isinstance(event, ReplySentence) and event.cause is None and event.turn in turns - own
+    ]
+
+
+def _without_bridging(publish: Publish) -> Publish:
+    bridging = _bridging(publish.events, {event.turn for event in publish.events})
+    return replace(publish, events=tuple(event for event in publish.events if event not in bridging))
 
 
 def _likest(pending: Sequence[Publish], recorded: Sequence[Event]) -> Publish | None:

@@ -11,15 +11,30 @@ from typing import Literal
 
 from gateway.inputs import Detached, HungUp, Left
 from gateway.turn_taking import Input
-from ops.replay._answering import bare, cause_of, from_tool
-from ops.replay._recorded import Answer, Given, Recording, Span
+from ops.replay._answering import BY, bare, cause_of
+from ops.replay._calls import NOT_CALLED, Calls, cause_of_call
+from ops.replay._recorded import Answer, Did, Given, Recording, Span
 from ops.replay._virtual import Virtual
 from schemas.audio import HEARING_RATE, AudioRef
 from schemas.config.agent import AgentSpec
-from schemas.events import STAGES, ClipReady, Event, ReplyFinished, ReplySentence, SessionStarted, Stage
+from schemas.events import (
+    STAGES,
+    ClipReady,
+    Event,
+    FinishReason,
+    ReplyFinished,
+    ReplySentence,
+    SessionStarted,
+    Stage,
+    ToolCalled,
+    ToolReturned,
+    ToolWanted,
+)
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
 from schemas.session.chat import messages
 from schemas.session.fold import SessionState, fold
+from schemas.session.state import Reply
+from workers import fields
 
 __all__ = ["BROKEN_OFF", "Ask", "Cut", "How", "Parts", "Piped", "Plan", "chats"]
 
@@ -29,6 +44,8 @@ Parts = Sequence[tuple[float, Event]]
 """What came of a job, and how many seconds after."""
 BROKEN_OFF = "broken_off"
 """Why a fork ended that somebody stopped in the midst of it."""
+_NOTED = 0.01
+"""Seconds a call takes that is answered at once."""
 _GOING, _HEARS_OUT, _LOOKS = 2.0, 60.0, 0.25
 """Seconds before the recorded end in which people go; for which they hear an answer out; between two looks whether it is over."""
 
@@ -79,6 +96,11 @@ class Piped(Virtual):
         self.became: dict[int, dict[Stage, Counter[How]]] = {}
         self.cuts: dict[str, Cut] = {}
         self._keys: dict[Cut, str] = {}
+        self._calls = Calls(recording)
+        self._making: set[tuple[int, int]] = set()
+        """Replies that are made, by turn and generation."""
+        self._last: dict[str, bool] = {}
+        """Of calls: whether the reply was over with them."""
         self._plan = plan
         self._off = False
         super().__init__(recording, agent, given, started, kept, since, late)
@@ -169,16 +191,106 @@ class Piped(Virtual):
     # ── replies ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _think(self, job: LlmJob) -> None:
-        known = self._recorded_reply(job) if "llm" not in self._plan.anew or not self._can("llm") else None
-        if known is not None:
-            self._became(job, "reused")
-            self._used[id(known)] = self._used.get(id(known), 0) + 1
-            self._later(partial(self._said, job), from_tool(known, job))
+        reply = job.turn, job.generation
+        if reply in self._making and self._can("llm"):
+            self._go_on(job)
+            return
+        if reply not in self._given and ("llm" not in self._plan.anew or not self._can("llm")):
+            known = self._recorded_reply(job)
+            if known is not None:
+                self._became(job, "reused")
+                self._used[id(known)] = self._used.get(id(known), 0) + 1
+                self._give(job, known)
+        if reply in self._given:
+            self._say(job, self._given[reply])
         elif self._can("llm"):
-            self._ask(job, partial(self._later, partial(self._said, job)))
+            self._making.add(reply)
+            self._ask(job, partial(self._later, partial(self._made, job)))
         else:
             self._became(job, "estimated")
             super()._think(job)
+
+    # ── what it calls ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _made(self, job: LlmJob, event: Event) -> None:
+        """Whoever is asked is told that its turn is not committed, and so calls no tool: it says what it wants called."""
+        stops = isinstance(event, ReplyFinished) and event.reason == "tool"
+        if not stops or not job.committed or self._void(job):
+            self._said(job, event)
+            return
+        assert isinstance(event, ReplyFinished)
+        if not event.calls:  # none that can be made out
+            self._said(job, event.model_copy(update={"reason": "stop"}))
+            return
+        self._call(job, event.calls)
+        self._said(job, event.model_copy(update={"calls": []}))
+
+    def _go_on(self, job: LlmJob) -> None:
+        """A reply that stopped for tools: what it wants is called, or, that having been, the LLM is asked on."""
+        reply = self._standing(job)
+        if reply is not None and reply.wanted:
+            self._call(job, [ToolWanted(name=one.name, arguments=dict(one.arguments)) for one in reply.wanted])
+            self._after(0.001, partial(self._said, job, ReplyFinished(sentences=0, reason="tool")))
+            return
+        over = self._over_with(reply) if reply is not None else None
+        if over is not None:
+            self._after(0.001, partial(self._said, job, ReplyFinished(sentences=0, reason=over)))
+            return
+        self._ask(job, partial(self._later, partial(self._made, job)))
+
+    def _standing(self, job: LlmJob) -> Reply | None:
+        turn = self._folded.turns.get(job.turn)
+        reply = turn.reply if turn is not None else None
+        return reply if reply is not None and reply.generation == job.generation else None
+
+    def _over_with(self, reply: Reply) -> FinishReason | None:
+        """After a round in which all have returned: nothing more is said where it was so."""
+        number = max((tool.round for tool in reply.tools), default=0)
+        round_ = [tool for tool in reply.tools if tool.round == number]
+        if any(tool.silent for tool in round_):
+            return "stop" if reply.sentences else "silent"
+        last = [self._last.get(tool.call, False) and not tool.error for tool in round_]
+        return "stop" if last and all(last) and reply.sentences else None
+
+    def _call(self, job: LlmJob, wanted: Sequence[ToolWanted]) -> None:
+        """Nothing is called: each gets what was recorded of the same call, or a word that nobody knows. Fields are noted, which
+        changes nothing but this session."""
+        reply = self._standing(job)
+        before = reply.tools if reply is not None else ()
+        number = max((tool.round for tool in before), default=0) + 1
+        for place, one in enumerate(wanted, len(before)):
+            call = f"{job.turn}.{job.generation}.{place}"
+            did = self._did(job, call, one)
+            called = ToolCalled(
+                call=call, name=one.name, arguments=one.arguments, round=number, pool=True,
+                timeout=max(did.timeout, did.parts[-1][0]), patience=did.patience,
+                turn=job.turn, generation=job.generation, cause=cause_of(job), by=BY,
+            )  # fmt: skip
+            self._append(called)
+            self._begun.add(call)
+            self._last[call] = did.last
+            self._works(job, call, did)
+
+    def _did(self, job: LlmJob, call: str, one: ToolWanted) -> Did:
+        """What comes of it."""
+        agent = self.agent
+        if one.name == fields.NOTE_FIELD and agent.fields:
+            collected, answer = fields.call(self._folded, job.turn, one.arguments)
+            returned = ToolReturned(call=call, name=one.name, result=answer)
+            parts: tuple[tuple[float, Event], ...] = ((_NOTED, returned),)
+            if collected is not None:
+                own = {"generation": job.generation, "cause": cause_of_call(call)}
+                parts = ((_NOTED, collected.model_copy(update=own)), *parts)
+            return Did(call, one.name, one.arguments, self._now, parts)
+        known = self._calls.given(one.name, one.arguments)
+        if known is not None:
+            return known
+        shown = json.dumps(one.arguments, ensure_ascii=False)
+        self._note(
+            job.turn, f"what {one.name} answers to {shown[:80]}: no tool is called in a replay, and it was not then"
+        )
+        unknown = ToolReturned(call=call, name=one.name, error=NOT_CALLED)
+        return Did(call, one.name, one.arguments, self._now, ((_NOTED, unknown),))
 
     def _recorded_reply(self, job: LlmJob) -> Answer | None:
         """What was said to these words; where it must be exact, to all these words."""

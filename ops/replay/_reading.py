@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from gateway.inputs import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
 from gateway.sound.detector import FRAME
 from gateway.turn_taking import EdgeKind, Queues, Resumed, SpeechEdge, fed_by, read_entry
+from ops.replay._calls import call_of, calls_of
 from ops.replay._recorded import (
     Answer,
     Asked,
@@ -30,6 +31,7 @@ from schemas.events import (
     DtmfReceived,
     EndRequested,
     Event,
+    FieldCollected,
     GatewayEvent,
     InstructionsChanged,
     KnowledgeFound,
@@ -215,6 +217,7 @@ def _read_stages(recording: Recording, events: Sequence[Event], clocks: _Clocks)
     sound: dict[tuple[int | None, int | None, int | None], list[tuple[float, Event]]] = {}
     phrases: dict[str, list[tuple[float, Event]]] = {}
     answers: dict[tuple[int | None, int | None], _AnswerSoFar] = {}
+    calls: dict[str, tuple[int | None, int | None]] = {}
     state = SessionState()
     for event in events:
         at = clocks.at(event)
@@ -228,7 +231,9 @@ def _read_stages(recording: Recording, events: Sequence[Event], clocks: _Clocks)
                 recording.hints.append(Hint(event.participant, at - took, event, took))
             case StageFailed(stage="stt") | StageExpired(stage="stt") if event.utterance is not None and ends(event):
                 _result(utterances, event.utterance, event, at)
-            case ReplySentence() | ReplyFinished() | ToolCalled() | ToolReturned():
+            case ReplySentence() | ReplyFinished() | ToolCalled() | ToolReturned() | FieldCollected():
+                if isinstance(event, ToolCalled):
+                    calls[event.call] = event.turn, event.generation
                 if isinstance(event, ReplySentence):
                     sentences[event.turn, event.generation, event.index] = event.text, at
                 turn = state.turns.get(event.turn or 0)
@@ -240,6 +245,8 @@ def _read_stages(recording: Recording, events: Sequence[Event], clocks: _Clocks)
                     so_far.parts.append((at, event))
             case KnowledgeFound(turn=int(number)):
                 recording.known[number] = event
+            case _ if (came := answers.get(calls.get(call_of(event), (None, None)))) is not None:
+                came.parts.append((at, event))
             case StageFailed(stage="llm") | StageExpired(stage="llm"):
                 turn = state.turns.get(event.turn or 0)
                 if turn is not None:
@@ -257,6 +264,7 @@ def _read_stages(recording: Recording, events: Sequence[Event], clocks: _Clocks)
         state = fold(state, event)
     recording.heard = list(utterances.values())
     recording.answers = [so_far.made() for so_far in answers.values()]
+    recording.calls = calls_of(recording.answers)
     for sentence, parts in sound.items():
         text, said = sentences.get(sentence, ("", parts[0][0]))
         if (spoken := _spoken(parts, said)).parts:
@@ -343,7 +351,8 @@ def _asked(event: Event, at: float, committed: int | None, utterances: Sequence[
     known = [
         (moment - beginning) / 1e6 for u in utterances if (moment := getattr(u, "transcribed_at", None)) is not None
     ]
-    known += [(committed - beginning) / 1e6] if committed is not None and not known else []
+    if committed is not None and (not known or isinstance(event, ToolCalled)):  # tools are called once it is
+        known.append((committed - beginning) / 1e6)
     return min(max(known, default=at - 0.3), at)
 
 

@@ -7,8 +7,9 @@ gateway heard them.
 
 import itertools
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.turn_taking import Input
 from schemas.audio import AudioRef
@@ -94,6 +95,22 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Did:
+    """A call of a tool. `began`: when; `parts`: what it asked of the session and what came of it, and how many seconds after it
+    began; `pool`, `timeout`, `patience`: as in tool.called; `last`: the reply was over with it, and nothing more was said."""
+
+    call: str
+    name: str
+    arguments: Mapping[str, Any]
+    began: float
+    parts: tuple[tuple[float, Event], ...] = ()
+    pool: bool = False
+    timeout: float = 0.0
+    patience: float = 0.0
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Spoken:
     """The sound of a text: its parts (or that there is none), and how many seconds after it was asked for each came."""
 
@@ -110,8 +127,9 @@ class WordAt:
 class Recording:
     """`began`: the first event; `length`: seconds until the last; `ended`: the reason, None: it goes on; `exact`: the edges of
     speech are those that were heard, none of them read off something else; `given`, `asked`: in order of time; `known`: what
-    the agent's files said, by turn; `spoken`: by text; `phrases`: by name; `voices`, `words`: by participant, when each sounded;
-    `offered`: by stage, when the log was given a job for it, and whether it took it (False: its queue was full)."""
+    the agent's files said, by turn; `spoken`: by text; `calls`: of tools, by id, in order; `phrases`: by name; `voices`, `words`:
+    by participant, when each sounded; `offered`: by stage, when the log was given a job for it, and whether it took it (False:
+    its queue was full)."""
 
     began: SessionStarted
     length: float = 0.0
@@ -123,6 +141,7 @@ class Recording:
     hints: list[Hint] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     known: dict[int, KnowledgeFound] = field(default_factory=dict)
+    calls: dict[str, Did] = field(default_factory=dict)
     spoken: dict[str, list[Spoken]] = field(default_factory=dict)
     phrases: dict[str, Spoken] = field(default_factory=dict)
     voices: dict[str, list[Span]] = field(default_factory=dict)

@@ -38,8 +38,9 @@ from gateway.turn_taking import (
     Stop,
     Tick,
 )
-from ops.replay._answering import BY, UNKNOWN, bare, cause_of, clip_of, from_tool
-from ops.replay._recorded import Answer, Given, Heard, Recording, Span, Spoken
+from ops.replay._answering import BY, UNKNOWN, GivenAgain, bare, cause_of, clip_of, given_again
+from ops.replay._calls import as_call, call_of, cause_of_call, returns
+from ops.replay._recorded import Answer, Did, Given, Heard, Recording, Span, Spoken
 from schemas.audio import HEARING_RATE, AudioRef
 from schemas.bus import Outcome
 from schemas.clock import Micros, Now
@@ -53,6 +54,7 @@ from schemas.events import (
     SessionStarted,
     Stage,
     StageFailed,
+    ToolCalled,
     TranscriptFinal,
     TranscriptPartial,
     UtteranceCaptured,
@@ -118,6 +120,10 @@ class Virtual:
         """How long each sentence is, as far as it is there, and whether that is all."""
         self._used: dict[int, int] = {}
         """How often each recorded reply was given."""
+        self._given: dict[tuple[int, int], GivenAgain] = {}
+        """By turn and generation."""
+        self._begun: set[str] = set()
+        """Calls of tools: what came of them comes, whatever becomes of the reply."""
         self._folded = SessionState()
         self._record: Record
         for one in given:
@@ -351,7 +357,8 @@ class Virtual:
         """Of a job that was asked for before: if nobody wants anything else by now, nor has asked anew."""
         utterance = getattr(event, "utterance", None)
         anew = isinstance(event, ReplySentence | ReplyFinished) and self._asked_anew(event)
-        if utterance not in self._replaced and event.generation in (None, self._generation) and not anew:
+        stands = event.generation in (None, self._generation) or bool(call_of(event))
+        if utterance not in self._replaced and stands and not anew:
             self._append(event)
 
     def _asked_anew(self, event: ReplySentence | ReplyFinished) -> bool:
@@ -440,15 +447,29 @@ class Virtual:
 
     def _think(self, job: LlmJob) -> None:
         turn = self._folded.turns.get(job.turn)
-        answer = self._answer(job, turn.text if turn is not None else "")
-        if answer is None:
-            self._note(job.turn, "its reply: not known, the session has none")
-            said = ReplySentence(index=0, text=UNKNOWN)
-            finished = ReplyFinished(sentences=1)
-            parts: Sequence[tuple[float, Event]] = [(0.3, said), (0.35, finished)]
-        else:
-            parts = from_tool(answer, job)
+        if (job.turn, job.generation) not in self._given:
+            answer = self._answer(job, turn.text if turn is not None else "")
+            if answer is not None:
+                self._give(job, answer)
+        given = self._given.get((job.turn, job.generation))
+        if given is not None:
+            self._say(job, given)
+            return
+        self._note(job.turn, "its reply: not known, the session has none")
+        parts: Sequence[tuple[float, Event]] = [
+            (0.3, ReplySentence(index=0, text=UNKNOWN)),
+            (0.35, ReplyFinished(sentences=1)),
+        ]
         for delay, event in parts:
+            self._after(delay, partial(self._said, job, event))
+
+    def _give(self, job: LlmJob, answer: Answer) -> None:
+        """To this reply, and to its continuations."""
+        given = given_again(answer, self._agent.filler.strip(), committed=job.committed)
+        self._given[job.turn, job.generation] = given
+
+    def _say(self, job: LlmJob, given: GivenAgain) -> None:
+        for delay, event in given.part(job.resume):
             self._after(delay, partial(self._said, job, event))
 
     def _answer(self, job: LlmJob, text: str) -> Answer | None:
@@ -474,15 +495,53 @@ class Virtual:
         return abs(answer.asked - self._now)
 
     def _said(self, job: LlmJob, event: Event) -> None:
+        called = event.call if isinstance(event, ToolCalled) else call_of(event)
+        call = f"{job.turn}.{job.generation}.{called.rpartition('.')[2]}" if called else ""
+        if called and not isinstance(event, ToolCalled):
+            if call in self._begun:
+                self._came_of(job, call, event)
+            return
         if self._void(job):
             return
         about: dict[str, Any] = {"turn": job.turn, "generation": job.generation, "cause": cause_of(job)}
-        if isinstance(event, StageFailed):
-            about["job"] = job.id
+        match event:
+            case StageFailed():
+                about["job"] = job.id
+            case ToolCalled():
+                about["call"] = call
+            case ReplySentence():  # the filler may have been said before it, or not
+                about["index"] = self._sentences(job)
+            case ReplyFinished():
+                about["sentences"] = self._sentences(job)
+            case _:
+                pass
         self._append(event.model_copy(update=about))
+        if isinstance(event, ToolCalled):
+            self._begun.add(call)
+            did = self._recording.calls.get(called)
+            if event.pool and did is not None:
+                self._works(job, call, did)
         if isinstance(event, ReplySentence):
-            speak = TtsJob.sentence(self._agent, job.session, job.turn, job.generation, event.index, event.text)
+            index: int = about["index"]
+            speak = TtsJob.sentence(self._agent, job.session, job.turn, job.generation, index, event.text)
             self._enqueue(speak, ())
+
+    def _sentences(self, job: LlmJob) -> int:
+        """How many the reply has so far."""
+        turn = self._folded.turns.get(job.turn)
+        reply = turn.reply if turn is not None else None
+        return len(reply.sentences) if reply is not None and reply.generation == job.generation else 0
+
+    def _works(self, job: LlmJob, call: str, did: Did) -> None:
+        """A tool is at it, as long as it was; nobody calls it."""
+        for delay, event in did.parts:
+            self._after(delay, partial(self._came_of, job, call, event))
+
+    def _came_of(self, job: LlmJob, call: str, event: Event) -> None:
+        own = as_call(event, call)
+        if returns(event):
+            own = own.model_copy(update={"turn": job.turn, "generation": job.generation, "cause": cause_of_call(call)})
+        self._append(own)
 
     # ── its sound ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,12 +1,14 @@
 """A conversation by script, held by the real turn-taking in virtual time: its log is one that a gateway could have written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.inputs import Attached, HungUp, Joined
 from gateway.sound.detector import FRAME
 from gateway.turn_taking import RULES_VERSION, EdgeKind, SpeechEdge
 from ops.replay._answering import BY
+from ops.replay._calls import calls_of
 from ops.replay._invented import BEGAN, sound, spoken
 from ops.replay._recorded import Answer, Given, Heard, Recording, Span, WordAt
 from ops.replay._virtual import Virtual
@@ -19,6 +21,9 @@ from schemas.events import (
     ReplyFinished,
     ReplySentence,
     SessionStarted,
+    ToolCalled,
+    ToolReturned,
+    ToolWanted,
     TranscriptFinal,
 )
 
@@ -29,9 +34,23 @@ _A_WORD = 0.3
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """A tool, and what it answered after `took` seconds. `pool`: the tools' own workers ran it; `patience`: seconds after which
+    the wait for it is bridged."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    result: str
+    took: float = 0.5
+    pool: bool = False
+    patience: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Says:
     """Somebody speaks from `at` on (seconds), and is answered with these sentences. `pause`: silence in the midst of it, after
-    half of the words; `sure`: what the end-of-turn model thinks of its end."""
+    half of the words; `sure`: what the end-of-turn model thinks of its end; `calls`: what is called before the answer, side by
+    side."""
 
     at: float
     text: str
@@ -39,6 +58,7 @@ class Says:
     who: str = "caller"
     pause: float = 0.0
     sure: float | None = 0.97
+    calls: Sequence[Called] = ()
 
     @property
     def stretches(self) -> list[Span]:
@@ -64,6 +84,7 @@ def held(script: Sequence[Says], agent: AgentSpec | None = None, *, until: float
     recording.given = [*(Given(0.0, Joined(name)) for name in people), Given(0.01, Attached())]
     for number, says in enumerate(script, 1):
         _add(recording, number, says)
+    recording.calls = calls_of(recording.answers)
     recording.given.append(Given(until, HungUp()))
     recording.given.sort(key=lambda one: one.at)
     started = recording.began.model_copy(update={"by": BY, "clock": Now(0.0), "inputs": {BY_RULES: RULES_VERSION}})
@@ -88,12 +109,34 @@ def _add(recording: Recording, number: int, says: Says) -> None:
     )
     audio = sound(f"script/u{number}", whole[1] - whole[0], HEARING_RATE)
     recording.heard.append(Heard(f"u{number}", says.who, (whole,), (audio,), whole[1], 0.1, result, 0.1))
-    parts: list[tuple[float, Event]] = []
+    parts, began = _calls(number, says.calls), 0.15
+    if parts:
+        began += parts[-1][0]
     for index, text in enumerate(says.answer):
-        parts.append((0.15 + 0.06 * index, ReplySentence(index=index, text=text, took=0.15 + 0.06 * index, by="llm")))
+        parts.append((began + 0.06 * index, ReplySentence(index=index, text=text, took=0.15 + 0.06 * index, by="llm")))
         recording.spoken.setdefault(text, [spoken(text, f"script/clip-{len(text)}", _A_WORD, took=0.12)])
-    parts.append((0.2 + 0.06 * len(says.answer), ReplyFinished(sentences=len(says.answer), took=0.3, by="llm")))
+    parts.append(
+        (began + 0.05 + 0.06 * len(says.answer), ReplyFinished(sentences=len(says.answer), took=0.3, by="llm"))
+    )
     recording.answers.append(Answer(number, says.text, says.end + 0.2, tuple(parts)))
+
+
+def _calls(number: int, calls: Sequence[Called]) -> list[tuple[float, Event]]:
+    """A reply that is not committed yet wants them; then they are called, and return."""
+    if not calls:
+        return []
+    wanted = [ToolWanted(name=one.name, arguments=dict(one.arguments)) for one in calls]
+    parts: list[tuple[float, Event]] = [(0.15, ReplyFinished(sentences=0, reason="tool", calls=wanted, by="llm"))]
+    returned: list[tuple[float, Event]] = []
+    for place, one in enumerate(calls):
+        call = f"script{number}.0.{place}"
+        how: dict[str, Any] = {"timeout": 20.0, "patience": one.patience, "pool": one.pool, "round": 1}
+        parts.append((0.2, ToolCalled(call=call, name=one.name, arguments=dict(one.arguments), by="llm", **how)))
+        result = ToolReturned(call=call, name=one.name, result=one.result, took=one.took, by="tools")
+        returned.append((0.2 + one.took, result))
+    if any(one.pool for one in calls):
+        parts.append((0.21, ReplyFinished(sentences=0, reason="tool", by="llm")))
+    return [*parts, *sorted(returned, key=lambda one: one[0])]
 
 
 def _edge(who: str, kind: EdgeKind, moment: float, at: float) -> Given:

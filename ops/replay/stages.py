@@ -36,6 +36,7 @@ from schemas.events import (
     Event,
     KnowledgeFound,
     Stage,
+    ToolCalled,
     TranscriptPartial,
     TurnEnded,
     UtteranceCaptured,
@@ -286,7 +287,7 @@ class _Replaying:
     async def _answers(self, asks: Sequence[Ask]) -> list[Parts]:
         rim, facts = self._rim, []
         for event in rim.events[self._told :]:
-            told = event.cause is None or event.cause.job not in rim.asked
+            told = event.cause is None or event.cause.job not in rim.asked or isinstance(event, ToolCalled)
             if told and not isinstance(event, ClipReady | TranscriptPartial):
                 facts.append(event)
         self._told = len(rim.events)
@@ -327,7 +328,10 @@ class _Replaying:
 
     def _job(self, ask: Ask) -> LlmJob | TtsJob:
         assert not isinstance(ask.job, SttJob | ToolJob | HookJob)
-        return ask.job.model_copy(update={"session": self._bench.session, "deadline": _DEADLINE, "trace": None})
+        own: dict[str, Any] = {"session": self._bench.session, "deadline": _DEADLINE, "trace": None}
+        if isinstance(ask.job, LlmJob):
+            own["committed"] = False  # so that it calls no tool: `Piped` answers for these
+        return ask.job.model_copy(update=own)
 
     async def _heard(self, job: SttJob, sound: Sequence[AudioRef]) -> Parts:
         """In a lane of its own: nobody waits for anybody's words but the moment that needs them."""

@@ -7,6 +7,7 @@ from typing import Any
 from gateway.inputs import Attached, Detached
 from gateway.turn_taking import RULES_VERSION
 from ops.replay._answering import BY
+from ops.replay._calls import call_of
 from ops.replay._edges import believed
 from ops.replay._reading import recorded
 from ops.replay._recorded import Given, Span
@@ -25,6 +26,7 @@ from schemas.events import (
     SpeechStarted,
     StageExpired,
     StageFailed,
+    ToolCalled,
     TranscriptFinal,
     TurnCommitted,
     TurnEnded,
@@ -233,12 +235,13 @@ def late_of(events: Sequence[Event], kept: Sequence[Event]) -> list[tuple[float,
     known = {event.utterance for event in kept if isinstance(event, UtteranceCaptured)}
     state = fold_all(kept)
     replies = {(turn.id, turn.reply.generation) for turn in state.turns.values() if turn.reply is not None}
+    calls = {event.call for event in kept if isinstance(event, ToolCalled)}
     found = []
     for event in events[len(kept) :]:
         of_utterance = isinstance(event, TranscriptFinal | StageFailed | StageExpired) and event.utterance in known
         said = isinstance(event, ReplySentence | ReplyFinished) and event.cause is not None
         of_reply = (said or isinstance(event, ClipReady)) and (event.turn, event.generation) in replies
-        if of_utterance or of_reply:
+        if of_utterance or of_reply or call_of(event) in calls:
             found.append(((event.at - events[0].at) / 1e6, event))
     return found
 

@@ -51,7 +51,8 @@ def waiting(seen: StageSeen) -> str:
 
 def how_to_man(seen: StageSeen) -> str:
     """What to do about a stage without workers."""
-    return f"start one: {console.me()} worker {seen.stage}; until then whatever callers say waits"
+    waits = "what agents are to do" if seen.stage == "tools" else "whatever callers say"
+    return f"start one: {console.me()} worker {seen.stage}; until then {waits} waits"
 
 
 def unmanned_line(seen: StageSeen, lease: float) -> str:

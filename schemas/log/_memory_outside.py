@@ -18,13 +18,13 @@ from schemas.bus import (
     StageSeen,
 )
 from schemas.clock import Micros
-from schemas.events import STAGES, Stage
+from schemas.events import POOLS, Stage
 from schemas.languages import Announced
 from schemas.log._calls import StageRow, WorkerRow
 from schemas.log._letters import LetterId, buried, cursor
 from schemas.log._twin import NOBODY, Partition
 from schemas.log._twin_values import Letter, Queue
-from schemas.log._workers_seen import SILENT, merged
+from schemas.log._workers_seen import SILENT, stages_seen
 
 _T = TypeVar("_T")
 
@@ -45,7 +45,7 @@ class MemoryOutside(Overseeing, Burying, Announcing, Advertising, Drafting):
     async def stages(self) -> list[StageSeen]:
         await asyncio.sleep(0)
         now = self._now()
-        return [merged(stage, [_row(partition.queues[stage], now) for partition in self._log]) for stage in STAGES]
+        return stages_seen({stage: [_row(one.queues[stage], now) for one in self._log] for stage in POOLS})
 
     # ── dead letters ─────────────────────────────────────────────────────────────────────────────────────────────────
 

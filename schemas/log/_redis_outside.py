@@ -21,13 +21,13 @@ from schemas.bus import (
     StageSeen,
 )
 from schemas.clock import Micros
-from schemas.events import STAGES, Stage
+from schemas.events import POOLS, Stage
 from schemas.languages import Announced
 from schemas.log import _calls as calls
 from schemas.log import keys
 from schemas.log._letters import LetterId, buried, cursor
 from schemas.log._server import Server
-from schemas.log._workers_seen import SILENT, merged
+from schemas.log._workers_seen import SILENT, stages_seen
 
 _CHUNK = 200
 """Letters that are read at once where only one stage's are asked for."""
@@ -53,7 +53,7 @@ class RedisOutside(Overseeing, Burying, Announcing, Advertising, Drafting):
         rows: Sequence[dict[Stage, calls.StageRow]] = await asyncio.gather(
             *(self._call("stages", call, keys.leases(partition)) for partition in range(self.partitions))
         )
-        return [merged(stage, [row[stage] for row in rows]) for stage in STAGES]
+        return stages_seen({stage: [row[stage] for row in rows] for stage in POOLS})
 
     # ── dead letters ─────────────────────────────────────────────────────────────────────────────────────────────────
 

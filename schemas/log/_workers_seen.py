@@ -1,13 +1,20 @@
 """One stage of all partitions: what each of them tells, put together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from schemas.bus import StageSeen, WorkerSeen
-from schemas.events import Stage
+from schemas.events import POOLS, STAGES, Stage
 from schemas.log._calls import StageRow
 
 SILENT = 10.0
 """Seconds after which a worker that has no job, and was not heard of, is no longer told of."""
+
+
+def stages_seen(rows: Mapping[Stage, Sequence[StageRow]]) -> list[StageSeen]:
+    """In the order of a turn; a pool that not every deployment has where it has a worker, or something waits for one. `rows`: by
+    stage, one a partition."""
+    seen = [merged(stage, rows.get(stage, ())) for stage in POOLS]
+    return [one for one in seen if one.stage in STAGES or one.workers or one.queued or one.running]
 
 
 def merged(stage: Stage, rows: Sequence[StageRow]) -> StageSeen:

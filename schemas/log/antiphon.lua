@@ -1,4 +1,4 @@
-#!lua name=antiphon_5
+#!lua name=antiphon_6
 -- The log's function library, part 1 of 4: what all functions share. The parts are joined and loaded as one.
 --
 -- The library's name carries its version, and so does each function's: processes of two versions live side by side.
@@ -10,7 +10,7 @@
 -- `register` unpacks and packs them.
 -- A session function answers {outcome, seq, time, at, ...}: seq and at of the session's last event, time is TIME, µs.
 
-local NAME = 'antiphon_5'
+local NAME = 'antiphon_6'
 local GROUP = 'workers'      -- the one consumer group of each job stream
 local NOBODY = '-'           -- the consumer that owns what was handed back
 local ENDED = 64             -- marks of ended jobs kept per session

@@ -44,7 +44,7 @@ end
 -- ->    by stage: queued, running, oldest (µs), added, workers (name, jobs, idle and seen: ms; idle -1: it never had a job)
 local function stages(call, leases)
   local tag, now, out = string.match(leases, '^%b{}'), micros(), {}
-  for _, stage in ipairs({'stt', 'llm', 'tts'}) do out[stage] = stage_of(tag .. ':q:' .. stage, now, call.silent) end
+  for _, stage in ipairs({'stt', 'llm', 'tts', 'tools'}) do out[stage] = stage_of(tag .. ':q:' .. stage, now, call.silent) end
   return out
 end
 

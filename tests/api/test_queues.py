@@ -57,6 +57,19 @@ async def test_each_stage_says_what_waits_and_who_works(client: httpx2.AsyncClie
     assert body["at"].endswith("Z")
 
 
+async def test_a_pool_that_comes_later_has_its_throughput_later(client: httpx2.AsyncClient, house: House) -> None:
+    """The tools' pool is a row once it has a worker; what it did before is not known."""
+    clock = Clock()
+    house.queues = QueueWatch(clock)
+    await house.queues.latest(house.bus)
+    await house.bus.take("tools", 0, "w1", 1)
+    clock.time += 2.0
+    rows = (await client.get("/v1/queues")).json()["stages"]
+    assert [row["stage"] for row in rows] == ["stt", "llm", "tts", "tools"]
+    assert [row["done_per_s"] for row in rows] == [0.0, 0.0, 0.0, None]
+    assert [worker["name"] for worker in rows[3]["workers"]] == ["w1"]
+
+
 async def test_throughput_is_the_mean_of_the_last_looks() -> None:
     """What ended between them, by the second; looks of long ago don't count."""
     bus, clock = MemoryBus(), Clock()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ops.replay.check import amounts_to
-from ops.replay.scripted import Says, held
+from ops.replay.scripted import Called, Says, held
 from schemas.codec import event_from_json, event_to_json
 from schemas.config.agent import AgentSpec, TurnTaking
 from schemas.events import Event
@@ -57,6 +57,20 @@ def gone_on() -> list[Event]:
     return held(script, SORRY, until=16.0)
 
 
+def looked_up() -> list[Event]:
+    """A tool takes long, in the tools' pool: the wait is bridged, and what it answers is told; another, which the LLM's worker
+    runs, is cut in upon, and comes to its end all the same."""
+    agent = AgentSpec(instructions="Be brief.", patience=1.0, filler="One moment.", greeting="")
+    rome = Called("weather", {"city": "Rome"}, "sunny, 21 °C", took=2.5, pool=True, patience=1.0)
+    oslo = Called("weather", {"city": "Oslo"}, "rain, 9 °C", took=4.0)
+    script = [
+        Says(1.0, "What is the weather in Rome?", ("It is sunny in Rome.",), calls=(rome,)),
+        Says(9.0, "And what about Oslo?", ("It rains in Oslo.",), calls=(oslo,)),
+        Says(13.0, "Never mind, it does not matter.", ("All right then.",)),
+    ]
+    return held(script, agent, until=20.0)
+
+
 def wrongly_decided(folder: Path = FOLDER) -> list[Event]:
     """What must be refused: `talked_over` as it is stored, in which a hum is said to have been noise."""
     return [event_from_json(json.loads(line)) for line in _wronged(folder)]
@@ -69,7 +83,7 @@ def _wronged(folder: Path) -> list[str]:
     return [json.dumps(body, ensure_ascii=False) for body in wronged]
 
 
-DECIDED: list[Callable[[], list[Event]]] = [cut_in, talked_over, gone_on]
+DECIDED: list[Callable[[], list[Event]]] = [cut_in, talked_over, gone_on, looked_up]
 
 
 def write(names: Iterable[str] = (), folder: Path = FOLDER) -> list[str]:

@@ -12,7 +12,7 @@ from tests.golden.decided import DECIDED, write, wrongly_decided
 from tests.golden.scenarios import FOLDER, SOUND
 from tests.golden.test_golden import stored
 
-RULES = {"gone_on": 2}
+RULES = {"gone_on": 2, "looked_up": 4}
 """By which they were decided, where not by the first."""
 ALL = [scenario.__name__ for scenario in (*SOUND, *DECIDED)]
 

@@ -10,11 +10,12 @@ from aiohttp import WSCloseCode
 from gateway.rooms.memory.room import MemoryRoom
 from gateway.sessions.pools import EVERY, GRACE
 from gateway.sessions.reception import Refused
-from schemas.bus import StageSeen
+from schemas.bus import Publication, StageSeen
 from schemas.client import ErrorMessage
 from schemas.config.agent import AgentSpec
 from schemas.errors import BusUnavailable
-from schemas.events import STAGES, Stage
+from schemas.events import POOLS, STAGES, SessionStarted, Stage
+from schemas.jobs import ToolJob
 from schemas.log import MemoryBus
 from tests.gateway.door import door
 from tests.gateway.rig import Rig, rig
@@ -31,7 +32,7 @@ class Deployment(MemoryBus):
     async def stages(self) -> list[StageSeen]:
         if self.away:
             raise BusUnavailable("the line is cut")
-        for stage in STAGES:
+        for stage in POOLS:
             if stage in self.there:
                 await self.take(stage, 0, f"{stage}-1", 1)
             else:
@@ -100,6 +101,32 @@ async def test_the_backlog_is_in_the_figures() -> None:
         await asyncio.sleep(2 * EVERY)
         assert backlog(gateway) == []
         assert gateway.reception.pools.told() == []
+
+
+@virtually
+async def test_the_tools_pool_is_one_where_there_is_one(caplog: pytest.LogCaptureFixture) -> None:
+    """It has figures of its own; that nobody is there matters while something waits, and to no session that begins."""
+    caplog.set_level(logging.INFO, "antiphon.gateway.pools")
+    log = Deployment(POOLS)
+    async with rig(log) as gateway:
+        await asyncio.sleep(2 * EVERY)
+        assert 'antiphon_workers{stage="tools"} 1.0' in backlog(gateway)
+        await gateway.open(AgentSpec(greeting="Hello."))
+        log.there.discard("tools")
+        await asyncio.sleep(60.0)
+        assert not [line for line in backlog(gateway) if "tools" in line]
+        assert gateway.reception.pools.missing() == {}
+        called = {"turn": 1, "reply": 0, "call": "1.0.0", "name": "book", "arguments": {}, "timeout": 5.0}
+        job = ToolJob(id="tools/1.0.0", session="s9", deadline=600.0, **called)  # type: ignore[arg-type]
+        started = SessionStarted(room="r", transport="memory", agent=AgentSpec(), gateway="gw")
+        await log.open("s9", "gw", "open s9", [started])
+        await log.publish("s9", 1, Publication(1, [], [job]))
+        await asyncio.sleep(20.0)
+        assert 'antiphon_queue_jobs{stage="tools"} 1.0' in backlog(gateway)
+        assert list(gateway.reception.pools.missing()) == ["tools"]
+        assert gateway.reception.pools.told() == []
+        [line] = warned(caplog)
+        assert "what agents are to do waits (1 jobs now); start one: antiphon worker tools" in line
 
 
 @virtually

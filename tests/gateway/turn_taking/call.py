@@ -90,6 +90,12 @@ class Stages:
     """A reply that isn't committed stops at a tool call after its first sentence."""
     word: float = 0.25
     """Seconds a word takes."""
+    parts: int = 1
+    """Of a sentence's sound, as far as it has as many words."""
+    part: float = 0.0
+    """Seconds between two of them."""
+    tts_breaks: bool = False
+    """Behind the first of several parts."""
 
 
 class Call:
@@ -242,11 +248,11 @@ class Call:
                 self.sounding = None
             case Refold():
                 self._refold()
-            case NoMoreParts(turn, _, index):
+            case NoMoreParts(turn, _, index) if (turn, index) in self.clips:
                 self.clips[turn, index] = (self.clips[turn, index][0], True)
                 if self.sounding:
                     self._sound(turn, index, self.position())
-            case Tell():
+            case Tell() | NoMoreParts():
                 pass
 
     def _sound(self, turn: int, index: int, position: float) -> None:
@@ -344,7 +350,18 @@ class Call:
         if mark:
             self.marks.append(len(self.log))
         if feed:
-            self.after(0.0005, lambda: self.feed(LogEvent(event)))
+            self.after(0.0005, lambda: self._told(event))
+
+    def _told(self, event: Event) -> None:
+        """Of an event by others: the rim has a clip's sound before turn-taking knows of it."""
+        if isinstance(event, ClipReady) and event.part and (event.turn, event.index) in self.clips:
+            turn, index = event.turn or 0, event.index
+            position = self.position() if self.sounding and self.sounding[:2] == (turn, index) else None
+            duration, last = self.clips[turn, index]
+            self.clips[turn, index] = (duration + event.duration, last or event.last)
+            if position is not None:
+                self._sound(turn, index, position)
+        self.feed(LogEvent(event))
 
     def enqueue(self, job: Job) -> None:
         if job.id in self.seen_jobs:
@@ -459,9 +476,24 @@ class Call:
             return
         size = self.stages.word
         words = [Word(text=w, start=i * size, end=(i + 1) * size) for i, w in enumerate(job.text.split())]
-        duration = len(words) * size
-        ref = AudioRef(key=f"clip/{job.id}", rate=24_000, samples=round(duration * 24_000))
-        self.append(ClipReady(audio=ref, duration=duration, text=job.text, words=words, **about))
+        parts = min(self.stages.parts, len(words)) or 1
+        self._part(job, about, words, 0, parts)
+
+    def _part(self, job: TtsJob, about: dict[str, Any], all_words: list[Word], part: int, parts: int) -> None:
+        if self._void(job):
+            return
+        if part and self.stages.tts_breaks:
+            self.append(StageFailed(stage="tts", code="x", message="x", job=job.id, **about))
+            return
+        words = all_words[part * len(all_words) // parts : (part + 1) * len(all_words) // parts]
+        began, duration = (words[0].start if words else 0.0), len(words) * self.stages.word
+        key = f"clip/{job.id}.{part}" if part else f"clip/{job.id}"
+        ref = AudioRef(key=key, rate=24_000, samples=round(duration * 24_000))
+        timed = [Word(text=word.text, start=word.start - began, end=word.end - began) for word in words]
+        piece: dict[str, Any] = {"text": job.text, "part": part, "last": part == parts - 1}
+        self.append(ClipReady(audio=ref, duration=duration, words=timed, **about, **piece))
+        if part < parts - 1:
+            self.after(self.stages.part, lambda: self._part(job, about, all_words, part + 1, parts))
 
     # ── what happened ────────────────────────────────────────────────────────────────────────────────────────────────
 

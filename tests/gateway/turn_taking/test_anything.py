@@ -52,6 +52,9 @@ stages = st.builds(
     phrases_fail=st.booleans(),
     dead=st.sampled_from((set(), set(), set(), {"stt"}, {"llm"}, {"tts"})),
     tool=st.booleans(),
+    parts=st.sampled_from((1, 1, 2, 3)),
+    part=delay,
+    tts_breaks=st.sampled_from((False, False, True)),
 )
 agents = st.builds(
     AgentSpec,

@@ -31,7 +31,7 @@ from schemas.events import Event, StageFailed
 from schemas.session.fold import SessionState, fold_all
 from schemas.session.promises import violations
 from tests.gateway.turn_taking.call import Call, Stages
-from tests.gateway.turn_taking.test_anything import WHO, agents, happening, play, stages
+from tests.gateway.turn_taking.test_anything import SHORT, TEXTS, WHO, agents, happening, play, stages
 from tests.golden.scenarios import SOUND
 
 Told = set[tuple[int | None, int | None]]
@@ -80,6 +80,23 @@ class Watched(Call):
         if publish.raises is None:
             assert [event.type for event in publish.events] == ["session.resumed"], self.show()
             assert known(state, self) == mine, self.show()
+
+
+def given_up(parts: int = 1, part: float = 0.0, **stages: Any) -> Watched:
+    """A call in which clips come just as their sentences were given up."""
+    stages = {"tts": 4.0, "replies": [["One two three.", "Four five six seven."]]} | stages
+    agent = AgentSpec(greeting="", patience=0.0, limits=SHORT)
+    call = Watched(agent, Stages(stt=0.0, llm=0.0, parts=parts, part=part, **stages))
+    play(call, [("speech", 0.2, 0.1, TEXTS[0], "alice"), ("typed", 0.2), ("away", 0.21, 1.0)], 1)
+    call.run(26.0)
+    return call
+
+
+def test_a_clip_that_comes_as_its_sentence_was_given_up_is_played() -> None:
+    """Live as from the log, unless its place has passed."""
+    call = given_up()
+    assert ("played", "finished") in {(how, reason) for _, how, reason in call.ended()}
+    assert [index for turn, _, index in call.ear if turn == 1] == [0, 1]
 
 
 def at_rest(state: State) -> bool:
@@ -269,6 +286,7 @@ def of_sentence(state: State, sentence: Sentence, failed: bool) -> Sentence:
     return replace(
         sentence,
         at=0.0,
+        overdue=False,
         phrase=None if spoken else sentence.phrase,
         failed=sentence.failed and failed,
         ended=sentence.ended and not sentence.failed,

@@ -9,6 +9,7 @@ import redis.asyncio
 from ops.stack.embedded.valkey import Valkey
 from schemas.bus import DRAFTS, Bus, DeadLetter, GatewaySeen, Outcome, Publication, StageSeen, WorkerSeen
 from schemas.events import Stage
+from schemas.jobs import ToolJob
 from schemas.log import MemoryBus, RedisBus
 from schemas.log._workers_seen import merged
 from tests.schemas.log.talk import FAILED, SENTENCE, SPEECH, Gateway, llm, stt, take, take_one, tts
@@ -58,6 +59,26 @@ async def test_a_log_nobody_has_used_has_empty_queues(bus: Bus) -> None:
     """All three stages are told of, in the order of a turn."""
     nothing = [StageSeen(stage, 0, 0, 0.0, 0, []) for stage in ("stt", "llm", "tts")]
     assert await bus.stages() == nothing
+
+
+async def test_a_pool_that_not_everybody_has_is_told_of_where_there_is_one(bus: Bus) -> None:
+    """The tools': while a job waits for it, is in its hands, or it has a worker; else nobody hears of it."""
+    names = [seen.stage for seen in await bus.stages()]
+    assert names == ["stt", "llm", "tts"]
+    gateway = await Gateway(bus).open()
+    called = {"turn": 1, "reply": 0, "call": "1.0.0", "name": "book", "arguments": {}, "timeout": 5.0}
+    await gateway.publish(ToolJob(id="tools/1.0.0", session="s", **called))  # type: ignore[arg-type]
+    assert [seen.stage for seen in await bus.stages()] == [*names, "tools"]
+    seen = await of(bus, "tools")
+    assert (seen.queued, seen.workers) == (1, [])
+    held = await take_one(bus, "tools")
+    seen = await of(bus, "tools")
+    assert (seen.queued, seen.running, [worker.name for worker in seen.workers]) == (0, 1, ["w1"])
+    assert (await bus.commit("tools", "w1", held, 0, "final", [SENTENCE])).outcome is Outcome.OK
+    assert (await of(bus, "tools")).workers
+    for partition in range(2):
+        await bus.retire("tools", partition, "w1")
+    assert [seen.stage for seen in await bus.stages()] == names
 
 
 async def test_jobs_are_counted_where_they_are(bus: Bus) -> None:

@@ -1,3 +1,4 @@
+import clsx from "clsx";
 import { useQueues } from "@/console/queues/data";
 import { DeadLetters } from "@/console/queues/dead-letters";
 import { Gateways } from "@/console/queues/gateways";
@@ -30,7 +31,7 @@ export default function QueuesPage() {
         {now === null && !broken ? <Loading lines={6} /> : null}
         {now ? (
           <>
-            <div className="grid gap-4 @3xl:grid-cols-3">
+            <div className={clsx("grid gap-4", columns(now.stages.length))}>
               {now.stages.map((row) => (
                 <StageCard key={row.stage} row={row} seconds={history[row.stage] ?? []} />
               ))}
@@ -44,4 +45,9 @@ export default function QueuesPage() {
       </div>
     </>
   );
+}
+
+/** Side by side, where there is room for all of them. */
+function columns(stages: number): string {
+  return stages > 3 ? "@xl:grid-cols-2 @5xl:grid-cols-4" : "@3xl:grid-cols-3";
 }

@@ -22,6 +22,14 @@ test("a stage without workers is bad, and says what to start", () => {
   expect(verdictOf(stage({ workers: [], queued: 3 })).words).toContain("3 jobs wait");
 });
 
+test("the tools' pool is a stage like the others", () => {
+  expect(verdictOf(stage({ stage: "tools", workers: [], queued: 1 }))).toMatchObject({
+    mood: "bad",
+    words: "A job waits, and no tools worker is running. Start one:",
+    command: "antiphon worker tools",
+  });
+});
+
 test("a worker of which nothing was heard for long is none", () => {
   const silent = { ...WORKER, seen_s: 31 };
   expect([present([silent, WORKER]).length, verdictOf(stage({ workers: [silent] })).mood]).toEqual([1, "bad"]);
