@@ -74,11 +74,12 @@ async def _simulate(
     from ops.simulate.reports import write_junit
     from ops.simulate.run import run_all
     from ops.simulate.scenario import scenarios
+    from ops.stack.here import agents_here
     from schemas.config.settings import load
     from schemas.errors import Transient
 
     settings = load()
-    chosen = choose(agent, settings.agents)
+    chosen = choose(agent, agents_here(settings))
     found = scenarios(chosen.scenarios, wanted)
     for file in filter(None, (junit, html)):
         if not file.absolute().parent.is_dir():  # said before an hour of conversations, not behind it

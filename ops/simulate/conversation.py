@@ -16,7 +16,7 @@ from ops.simulate.observed import Observed, Spoken, ToolUse, observed
 from ops.simulate.places import Chosen, choose, own_llm, scene_of
 from ops.simulate.scenario import Caller
 from ops.simulate.scene import Scene
-from ops.stack.here import settings_here
+from ops.stack.here import agents_here, settings_here
 from schemas.events import Event
 
 __all__ = ["Call", "Conversation", "Scenes"]
@@ -83,7 +83,7 @@ class Scenes:
 
     def begin(self, agent: str, source: Path | None) -> "Conversation":
         """With the agent of that name or path; `source`: AGENTS, None: the settings'. AgentSpecError."""
-        chosen = choose(agent, source or settings_here().agents)
+        chosen = choose(agent, source or agents_here(settings_here()))
         scene, script = self.thread.submit(self._scene(chosen)).result(_OPENS_WITHIN)
         return Conversation(self.thread, scene, script, chosen)
 

@@ -1,5 +1,5 @@
-"""A deployment in one process, for conversations in text: the real gateway, its turn-taking and the real LLM stage over a log in
-memory. Only the sound is left out: what the agent says counts as spoken once it is told.
+"""A deployment in one process, for conversations in text: the real gateway, its turn-taking, the real LLM stage and the tools' own
+pool over a log in memory. Only the sound is left out: what the agent says counts as spoken once it is told.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ from schemas.process.clock import MonotonicClock
 from workers.llm import LlmStage
 from workers.providers import Llm, Sound, Speaking, Tts
 from workers.runtime import Worker, WorkerOptions
+from workers.tools import ToolStage
 from workers.tts import TtsStage
 
 _RATE = 16_000
@@ -134,6 +135,7 @@ class Scene:
         self._workers = [
             Worker(self.bus, _Warm(llm, slots), options),
             Worker(self.bus, TtsStage(voice, slots, lambda _: voice), options),
+            Worker(self.bus, ToolStage(slots), options),
         ]
 
     @asynccontextmanager

@@ -9,7 +9,7 @@ from rich.text import Text
 from ops import console
 from ops.stack.agent_folder import beside
 from ops.stack.first_look import doubtful, wrong_agents
-from ops.stack.here import running
+from ops.stack.here import agents_here, running
 from ops.stack.models import answering, speaking
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
@@ -66,7 +66,7 @@ def _as_the_stack(settings: Settings) -> tuple[Settings, str | None, str]:
     None: no stack runs, or none that has gateways); and that in a sentence."""
     theirs = (running() or {}).get("agents")
     if theirs is None:
-        return settings, None, ""
+        return settings.model_copy(update={"agents": agents_here(settings)}), None, ""
     told = f"AGENTS={theirs}" if theirs else "AGENTS is not set there"
     if "agents" not in settings.model_fields_set:
         agents = _from_here(Path(theirs)) if theirs else None
