@@ -1,5 +1,5 @@
-"""A deployment in one process, for conversations in text: the real gateway, its turn-taking, the real LLM stage and the tools' own
-pool over a log in memory. Only the sound is left out: what the agent says counts as spoken once it is told.
+"""A deployment in one process, for conversations in text: the real gateway, its turn-taking, the real LLM stage and the
+tools' own pool, over a log in memory. Only the sound is left out: what the agent says counts as spoken once it is told.
 """
 
 import asyncio

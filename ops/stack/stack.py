@@ -53,10 +53,10 @@ class StackError(AntiphonError):
 class Plan:
     """What to start. `folder`: data and logs; `free_ports`: never the well-known ones; `environment`: for every process;
     `livekit`: a LiveKit server too (the gateways join its rooms by dispatch); `phones`: answer where SIP_LISTEN says, else on any
-    free port of this machine; `api`: the HTTP API, and with it the web app, whose pages may connect to the gateways; `tools`: workers
-    of the tools' own pool, None: one if an agent may want it; `jobs`: workers that archive what has ended, unless ARCHIVE is off; `on_wait` is
-    told, in a sentence, for what a long start waits; `on_warn`, when that lasts, and which port isn't the usual one; `on_ready`,
-    who can work."""
+    free port of this machine; `api`: the HTTP API, and with it the web app, whose pages may connect to the gateways; `tools`:
+    workers of the tools' own pool, None: one if an agent may want it; `jobs`: workers that archive what has ended, unless ARCHIVE
+    is off; `on_wait` is told, in a sentence, for what a long start waits; `on_warn`, when that lasts, and which port isn't the
+    usual one; `on_ready`, who can work."""
 
     folder: Path
     gateways: int = 1
