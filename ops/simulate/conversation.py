@@ -127,7 +127,7 @@ class Conversation:
             self._thread.loop.call_soon_threadsafe(self._script.script, self._line.session, [*map(reply_of, replies)])
 
     def caller(self, **known: Any) -> None:
-        """Who calls: `identity`, `name`, `attributes`, before they do."""
+        """Who calls: `identity`, `name`, `attributes`, `variant`, before they do."""
         assert self._line is None, "the conversation has begun: say who calls before the first `say`"
         self._caller = Caller(**known)
 
@@ -166,6 +166,11 @@ class Conversation:
     def ended(self) -> bool:
         """Whether the agent has ended it by itself."""
         return self._found.ended_by_itself
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What was collected so far, confirmed or not, by the names of the agent's [[fields]]."""
+        return {name: one.value for name, one in self._found.fields.items()}
 
     @property
     def transcript(self) -> list[Spoken]:

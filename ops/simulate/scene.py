@@ -17,6 +17,7 @@ from gateway.sessions.engine import Engine
 from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
 from gateway.sessions.session import Session
+from ops.simulate.matching import name_for
 from schemas.audio import Pcm
 from schemas.client import SentenceMessage, ToClient
 from schemas.clock import Clock
@@ -157,10 +158,10 @@ class Scene:
                 session.let_go("the simulation is over")
 
     async def enter(
-        self, agent: AgentSpec, caller: Joined, on_message: Callable[[ToClient], None]
+        self, agent: AgentSpec, caller: Joined, on_message: Callable[[ToClient], None], variant: str = ""
     ) -> tuple[Session, TextRoom]:
-        """A new session with `agent`, and `caller` in it."""
-        name = f"sim-{secrets.token_hex(6)}"
+        """A new session with `agent`, and `caller` in it. `variant`: which of its variants, "" where it has none."""
+        name = name_for(variant, agent, _new_name(), _new_name)
         room = TextRoom(self._clock, name, on_message)
         session = await self._reception.open(name, room, agent)
         room.put(caller)
@@ -183,6 +184,10 @@ class Scene:
             session.listen()
         except Exception as error:
             session.fail(error)
+
+
+def _new_name() -> str:
+    return f"sim-{secrets.token_hex(6)}"
 
 
 async def _ended(worker: Worker, running: "asyncio.Task[None]") -> None:

@@ -190,7 +190,7 @@ class Stack:
         plan, settings = self.plan, self._settings
         agents = self._agents() if plan.gateways else None
         stages = [stage for stage in STAGES if getattr(plan, stage)]
-        ours = {*plan.environment} <= {"AGENTS"}  # else its workers' settings are others
+        ours = {*plan.environment} <= {"AGENTS", "GATEWAY_TOKEN_SECRET"}  # else its workers' settings are others
         if plan.gateways:
             look_at_the_edge(settings, agents, stages if ours else [], plan.api)
         llm = self._look_at_own_llm() if self.embeds_llm else self._look_at_model_elsewhere()
