@@ -111,6 +111,8 @@ def observed(events: Sequence[Event], messages: Iterable[ToClient] = ()) -> Obse
     found.latencies = [one.first_sound for one in timed if one.first_sound is not None]
     asked: dict[int | None, list[str]] = {}
     lines: list[tuple[int, Spoken]] = []
+    spoke: dict[int | None, int] = {}
+    """Where the latest sentence of a turn began: before what was said over it, behind the tools it waited for."""
     for event in events:
         seq = event.seq or 0
         match event:
@@ -121,13 +123,21 @@ def observed(events: Sequence[Event], messages: Iterable[ToClient] = ()) -> Obse
                 asked.setdefault(event.turn, []).append(text)
                 lines.append((seq, Spoken("caller", text, event.turn)))
             case PlaybackStarted():
+                spoke[event.turn] = seq
                 found.begun.append(sentences.get((event.turn, event.generation, event.index), ""))
             case ToolCalled(name=name, arguments=arguments):
                 use = _use(name, arguments, returned.get(event.call))
                 found.tools.append(use)
                 lines.append((seq, Spoken("tool", str(use), event.turn)))
             case TurnEnded():
-                _ended(found, lines, event, committed.get(event.turn), asked.get(event.turn, []), seq)
+                _ended(
+                    found,
+                    lines,
+                    event,
+                    committed.get(event.turn),
+                    asked.get(event.turn, []),
+                    spoke.get(event.turn, seq),
+                )
             case StageFailed() | StageExpired():
                 found.troubles.append(f"{event.stage}: {event.message}" if event.message else f"{event.stage} failed")
             case FieldCollected(name=name):
