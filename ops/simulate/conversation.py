@@ -81,9 +81,9 @@ class Scenes:
         self._stack = AsyncExitStack()
         self._open: dict[Path | None, tuple[Scene, Scripted]] = {}
 
-    def begin(self, agent: str, source: Path | None) -> "Conversation":
-        """With the agent of that name or path; `source`: AGENTS, None: the settings'. AgentSpecError."""
-        chosen = choose(agent, source or agents_here(settings_here()))
+    def begin(self, agent: str, source: Path | None, root: Path = Path()) -> "Conversation":
+        """With the agent of that name or path; `source`: AGENTS, None: the settings', else `agents` in `root`. AgentSpecError."""
+        chosen = choose(agent, source or agents_here(settings_here(), root))
         scene, script = self.thread.submit(self._scene(chosen)).result(_OPENS_WITHIN)
         return Conversation(self.thread, scene, script, chosen)
 

@@ -120,11 +120,12 @@ def _created(pid: int) -> float | None:
         return None
 
 
-def agents_here(settings: Settings) -> Path | None:
-    """AGENTS; where it is not set, the folder `agents` beside us, in which `antiphon new` writes them. None: neither is there."""
+def agents_here(settings: Settings, beside: Path = Path()) -> Path | None:
+    """AGENTS; where it is not set, the folder `agents` in `beside`, where `antiphon new` writes them. None: neither is there."""
     if "agents" in settings.model_fields_set:
         return settings.agents
-    return AGENTS_HERE if any(AGENTS_HERE.glob("*/agent.toml")) or any(AGENTS_HERE.glob("*.toml")) else None
+    folder = beside / AGENTS_HERE
+    return folder if any(folder.glob("*/agent.toml")) or any(folder.glob("*.toml")) else None
 
 
 def settings_here(**options: object) -> Settings:

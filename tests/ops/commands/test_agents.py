@@ -58,6 +58,15 @@ def sales() -> tuple[str, str]:
     return row["model"], row["voice"]
 
 
+def test_those_beside_us_where_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `antiphon new` writes them; AGENTS set to nothing means nothing."""
+    monkeypatch.delenv("AGENTS")
+    told = json.loads(said("--json").output)
+    assert (told["source"], [one["name"] for one in told["agents"]]) == ("agents", ["default", "desk", "sales"])
+    monkeypatch.setenv("AGENTS", "")
+    assert [one["name"] for one in json.loads(said("--json").output)["agents"]] == ["default"]
+
+
 def test_who_really_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """As `up` would have it: a model that no endpoint was named for doesn't; nor does the packaged voice at an endpoint."""
     monkeypatch.delenv("LLM_BASE_URL")
@@ -101,7 +110,7 @@ def test_where_a_stack_runs_it_is_said_which_it_has(
     assert told() == ("", "", {"default"})
     assert "as the stack that runs here has them: AGENTS is not set there" in said().output
     stack.take_back()
-    assert told() == ("", None, {"default"})
+    assert told() == ("agents", None, {"default", "desk", "sales"})  # those beside us
 
 
 def test_every_complaint_by_file_and_line(folder: Path) -> None:
