@@ -4,20 +4,40 @@ theirs or the session's, so one is made that fits."""
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from ops.simulate.scenario import Caller, Scenario, ScenarioError, ScenarioSpec
-from schemas.config.agent import AgentSpec
+from ops.simulate.scenario import Caller, Scenario, ScenarioError, ScenarioSpec, load
+from schemas.config.agent import SCENARIOS, AgentSpec
+from schemas.config.agents import Agents
 from schemas.config.collecting import UNCHANGED
 from schemas.config.explain import line_of, read_text, shown
 
-__all__ = ["check", "name_for", "variant_for"]
+__all__ = ["check", "name_for", "variant_for", "wrong_files"]
 
 _TRIES = 100_000
+_MOST = 200
+"""Files that are looked at."""
 
 
 def check(scenarios: Sequence[Scenario], agent: AgentSpec) -> None:
     """ScenarioError: what of them asks for something that this agent has not, a line each, with file and line."""
     if wrong := [line for one in scenarios for line in _wrong(one, agent)]:
         raise ScenarioError("\n".join(wrong))
+
+
+def wrong_files(agents: Agents, name: str, told: Sequence[str] = ()) -> list[str]:
+    """What is wrong with the scenarios of an agent whose own file is right, with file and line; not of files `told` of already."""
+    path = agents.files.get(name)
+    if path is None:
+        return []
+    agent, found = agents.find(name), list[str]()
+    folder = (agents.folder(name) or path.with_suffix("")) / SCENARIOS
+    for file in sorted(folder.glob("*.toml"))[:_MOST]:
+        if any(str(file) in line for line in told):
+            continue
+        try:
+            check([load(file)], agent)
+        except ScenarioError as error:
+            found += str(error).splitlines()
+    return found
 
 
 def _wrong(scenario: Scenario, agent: AgentSpec) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The agents of this machine in a table, as `antiphon agents` prints them, and for somebody who asks for one that isn't there."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from ops.stack.models import answering, speaking
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
+
+More = Callable[[Agents, str, Sequence[str]], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Listed:
     doubts: tuple[str, ...] = ()
 
 
-def _listed(agents: Agents, settings: Settings) -> list[Listed]:
+def _listed(agents: Agents, settings: Settings, more: More = lambda *_: []) -> list[Listed]:
     """By name."""
     wrong, files, usual = wrong_agents(agents, settings), agents.files, agents.usual
     doubts = doubtful(agents)
@@ -44,7 +47,7 @@ def _listed(agents: Agents, settings: Settings) -> list[Listed]:
         if name in wrong:
             rows.append(Listed(name, file, default, problems=(*wrong[name].splitlines(), *broken)))
             continue
-        spec = agents.find(name)
+        spec, broken = agents.find(name), [*broken, *more(agents, name, broken)]
         model, voice = _model(spec, settings), _voice(spec, settings)
         doubted = (*doubts.get(name, ()), *odd)
         rows.append(Listed(name, file, default, spec.name, spec.language, model, voice, tuple(broken), doubted))
@@ -82,11 +85,12 @@ def _from_here(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) and path != here else path
 
 
-def list_agents(settings: Settings, *, json: bool) -> bool:
-    """Print them; False when a file is wrong. AgentSpecError: AGENTS names nothing that is there."""
+def list_agents(settings: Settings, *, json: bool, more: More = lambda *_: []) -> bool:
+    """Print them; `more`: what is wrong with one beside what is told. False when a file is wrong. AgentSpecError: AGENTS names
+    nothing that is there."""
     settings, theirs, whose = _as_the_stack(settings)
     agents = Agents(settings.agents, strict=False)
-    rows = _listed(agents, settings)
+    rows = _listed(agents, settings, more)
     problems = [line for row in rows for line in row.problems]
     if json:
         console.emit({"source": str(settings.agents or ""), "stack": theirs, "agents": [asdict(row) for row in rows]})

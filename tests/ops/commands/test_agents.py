@@ -138,6 +138,21 @@ def test_every_complaint_by_file_and_line(folder: Path) -> None:
     assert found == [*rows["bad"], *rows["worse"], *rows["worst"]]
 
 
+def test_scenarios_are_checked_against_their_agent(folder: Path) -> None:
+    """What is no scenario, and what asks for a field that the agent has not; what is no TOML is said once."""
+    scenarios = folder / "desk" / "scenarios"
+    scenarios.mkdir(parents=True)
+    (scenarios / "a.toml").write_text('[caller]\ngaol = "x"\n')
+    (scenarios / "b.toml").write_text('[caller]\ngoal = "x"\n[expect]\nfields = { guests = 4 }\n')
+    (scenarios / "c.toml").write_text('[caller]\ngoal = "x"\n')
+    result = said("--json")
+    assert result.exit_code == 1
+    desk = next(one for one in json.loads(result.output)["agents"] if one["name"] == "desk")
+    first, second = desk["problems"]
+    assert 'a.toml, line 2: unknown key "gaol"' in first
+    assert 'b.toml, line 4: expect.fields: "guests"; front has no [[fields]]' in second
+
+
 def test_what_changes_little_in_an_agents_language_is_told(folder: Path) -> None:
     """By file and line; the agent is one all the same. doctor warns of it in the same words."""
     (folder / "amt.toml").write_text('language = "de"\n[turn_taking]\nexpects = "yes_no"\n[stt]\ncomplete = true\n')

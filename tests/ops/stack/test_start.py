@@ -493,6 +493,13 @@ def test_the_tools_pool_has_a_worker_where_an_agent_may_want_it(
     assert [name for name in names if name.startswith("tools")] == [f"tools-{n}" for n in range(1, workers + 1)]
 
 
+async def test_a_worker_of_the_tools_pool_starts(tmp_path: Path) -> None:
+    """On a log of its own; the log knows of it."""
+    plan = Plan(tmp_path / "data" / "up", gateways=0, stt=0, llm=0, tts=0, tools=1, free_ports=True)
+    async with Stack(plan, load(llm_provider="simulated")) as stack:
+        assert [row["name"] for row in stack.supervisor.table() if row["state"] == "running"] == ["valkey", "tools-1"]
+
+
 @pytest.mark.parametrize("how", ODDITIES)
 async def test_doctor_names_what_is_odd(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """doctor's findings say what an odd endpoint or log did, and never end in nothing or in a password."""
