@@ -24,7 +24,7 @@ def check(scenarios: Sequence[Scenario], agent: AgentSpec) -> None:
 
 
 def wrong_files(agents: Agents, name: str, told: Sequence[str] = ()) -> list[str]:
-    """What is wrong with the scenarios of an agent whose own file is right, with file and line; not of files `told` of already."""
+    """What is wrong with the scenarios of an agent whose own file is right, with file and line; not of those `told` already."""
     path = agents.files.get(name)
     if path is None:
         return []
