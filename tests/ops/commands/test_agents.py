@@ -59,12 +59,10 @@ def sales() -> tuple[str, str]:
 
 
 def test_those_beside_us_where_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `antiphon new` writes them; AGENTS set to nothing means nothing."""
+    """As `antiphon new` writes them."""
     monkeypatch.delenv("AGENTS")
     told = json.loads(said("--json").output)
     assert (told["source"], [one["name"] for one in told["agents"]]) == ("agents", ["default", "desk", "sales"])
-    monkeypatch.setenv("AGENTS", "")
-    assert [one["name"] for one in json.loads(said("--json").output)["agents"]] == ["default"]
 
 
 def test_who_really_answers(monkeypatch: pytest.MonkeyPatch) -> None:
