@@ -82,8 +82,10 @@ class Scenes:
         self._open: dict[Path | None, tuple[Scene, Scripted]] = {}
 
     def begin(self, agent: str, source: Path | None, root: Path = Path()) -> "Conversation":
-        """With the agent of that name or path; `source`: AGENTS, None: the settings', else `agents` in `root`. AgentSpecError."""
-        chosen = choose(agent, source or agents_here(settings_here(), root))
+        """With the agent of that name or path; `source`: AGENTS, None: the settings', else `agents` here or in `root`.
+        AgentSpecError."""
+        settings = settings_here()
+        chosen = choose(agent, source or agents_here(settings) or agents_here(settings, root))
         scene, script = self.thread.submit(self._scene(chosen)).result(_OPENS_WITHIN)
         return Conversation(self.thread, scene, script, chosen)
 
