@@ -8,6 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from ops import console
+from ops.simulate.matching import wrong_files
 from ops.stack.agent_folder import beside, code_and_scenarios
 from ops.stack.first_look import doubtful, wrong_agents
 from schemas.bus import Listing, Reading
@@ -77,7 +78,9 @@ class Files:
         """What is wrong with them now, and what is doubtful."""
         fresh = Agents(self._agents.source, strict=False)  # reads anew: what was right before does not count
         broken, odd = beside(fresh, self.name)
-        for text in (*wrong_agents(fresh, self._settings).get(self.name, "").splitlines(), *broken):
+        wrong = wrong_agents(fresh, self._settings).get(self.name, "").splitlines()
+        more = [] if wrong else wrong_files(fresh, self.name, broken)
+        for text in (*wrong, *broken, *more):
             yield "wrong", text, "red"
         for text in (*doubtful(fresh).get(self.name, ()), *odd):
             yield "look", text, "yellow"

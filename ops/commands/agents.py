@@ -20,12 +20,13 @@ def agents(json: Json = False) -> None:
       AGENTS=my-agents antiphon agents --json
     """
     lightly()
+    from ops.simulate.matching import wrong_files
     from ops.stack.agents import list_agents
     from ops.stack.models import use_models_here
     from schemas.config.settings import load
 
     with console.telling():
         use_models_here()  # as `up` would
-        well = list_agents(load(), json=json)
+        well = list_agents(load(), json=json, more=wrong_files)
     if not well:
         raise typer.Exit(console.FAILED)

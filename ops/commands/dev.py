@@ -83,12 +83,13 @@ def dev(
 
 def _source(agent: str, agents: Path | None) -> Path:
     """What AGENTS is to be: what was named, where that is a path; else the agents there are. AgentSpecError: neither."""
+    from ops.stack.here import AGENTS_HERE
     from schemas.errors import AgentSpecError
 
     path = Path(agent)
     if path.exists():
         return path
-    for folder in (agents, Path("agents")):
+    for folder in (agents, AGENTS_HERE):
         if folder is not None and ((folder / agent).exists() or (folder / f"{agent}.toml").exists()):
             return folder
     if agents is not None and agents.exists():

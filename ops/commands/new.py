@@ -27,11 +27,12 @@ def new(
       antiphon new pizza --in my-agents
     """
     from ops.stack.agent_folder import write_new
+    from ops.stack.here import AGENTS_HERE
     from schemas.config.settings import load
 
     with console.telling():
         configured = load().agents
-        parent = into or (configured if configured is not None and configured.is_dir() else Path("agents"))
+        parent = into or (configured if configured is not None and configured.is_dir() else AGENTS_HERE)
         folder = write_new(parent, name)
     files = sorted(str(path) for path in folder.rglob("*") if path.is_file())
     if json:

@@ -54,32 +54,52 @@ def simulate(
 
     with console.telling():
         use_models_here()
-    results = console.run(lambda: _simulate(agent, scenarios or [], sound, parallel, url, junit, html, json))
-    failed = sum(not result.passed for result in results)
+    done: list[Result] = []
+    stopped = 0
+    try:
+        console.run(lambda: _simulate(agent, scenarios or [], sound, parallel, url, junit, html, json, done))
+    except _Stopped as error:
+        stopped = error.left
+    failed = sum(not result.passed for result in done)
     if json:
-        told = {"agent": agent, "mode": "sound" if sound else "text", "passed": len(results) - failed, "failed": failed}
-        console.emit({**told, "results": [result.view() for result in results]})
+        told = {"agent": agent, "mode": "sound" if sound else "text", "passed": len(done) - failed, "failed": failed}
+        console.emit({**told, "stopped": stopped, "results": [result.view() for result in done]})
     else:
-        console.out.print(f"\n{len(results) - failed} passed, {failed} failed", style="red" if failed else "green")
-    if failed:
-        raise typer.Exit(console.FAILED)
+        more = f", {stopped} not done" if stopped else ""
+        console.out.print(f"\n{len(done) - failed} passed, {failed} failed{more}", style="red" if failed else "green")
+    if stopped or failed:
+        raise typer.Exit(console.STOPPED if stopped else console.FAILED)
+
+
+class _Stopped(Exception):
+    """By Ctrl-C; `left`: scenarios that were not held to their end."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__()
+        self.left = left
 
 
 async def _simulate(
     agent: str, wanted: list[str], sound: bool, parallel: int | None, url: str | None, junit: Path | None, html: Path | None,
-    json: bool,
-) -> "list[Result]":  # fmt: skip
+    json: bool, done: "list[Result]",
+) -> None:  # fmt: skip
+    """`done`: gets the results, in the scenarios' order. _Stopped: with those that there were until then."""
+    import asyncio
+
     from ops.replay.simulated_page import write_simulated_page
+    from ops.simulate.matching import check
     from ops.simulate.places import choose, needs_model, sound_place, text_place
     from ops.simulate.reports import write_junit
     from ops.simulate.run import run_all
     from ops.simulate.scenario import scenarios
+    from ops.stack.here import agents_here
     from schemas.config.settings import load
     from schemas.errors import Transient
 
     settings = load()
-    chosen = choose(agent, settings.agents)
+    chosen = choose(agent, agents_here(settings))
     found = scenarios(chosen.scenarios, wanted)
+    check(found, chosen.spec)
     for file in filter(None, (junit, html)):
         if not file.absolute().parent.is_dir():  # said before an hour of conversations, not behind it
             console.fail(
@@ -99,19 +119,28 @@ async def _simulate(
     )
     try:
         async with place as here:
-            told = _quietly if json else _tell
-            results = await run_all(found, here.make, here.model, parallel=at_once, told=told)
+            stopped = False
+
+            def told(result: "Result") -> None:
+                done.append(result)
+                if not json:
+                    _tell(result)
+
+            try:
+                await run_all(found, here.make, here.model, parallel=at_once, told=told, fill=here.fill)
+            except asyncio.CancelledError:
+                stopped = True
+                wait("stopping …")
+            done.sort(key=lambda result: found.index(result.scenario))
             if html is not None:
-                views = [result.view() for result in results]
-                await write_simulated_page(agent, views, here.log, html, sounds=sound)
+                views = [result.view() for result in done]
+                await write_simulated_page(chosen.name, views, here.log, html, sounds=sound)
+            if junit is not None:
+                write_junit(chosen.name, done, junit)
     except Transient as error:
         console.fail(str(error), console.UNREACHABLE)
-    if junit is not None:
-        write_junit(agent, results, junit)
-    return results
-
-
-def _quietly(result: "Result") -> None: ...
+    if stopped:
+        raise _Stopped(len(found) - len(done))
 
 
 def _tell(result: "Result") -> None:

@@ -26,6 +26,9 @@ def up(
     stt: Annotated[int, typer.Option(min=0, help="STT worker processes.")] = 1,
     llm: Annotated[int, typer.Option(min=0, help="LLM worker processes.")] = 1,
     tts: Annotated[int, typer.Option(min=0, help="TTS worker processes.")] = 1,
+    tools: Annotated[
+        int | None, typer.Option(min=0, help="Tools' worker processes; 1 if an agent may want their pool.")
+    ] = None,
     free_ports: Annotated[bool, typer.Option(help="Use free ports instead of the well-known ones.")] = False,
     livekit: Annotated[bool, typer.Option("--livekit", help="A LiveKit server too; its rooms get the agent.")] = False,
     detach: Annotated[
@@ -57,7 +60,7 @@ def up(
     from ops.stack.stack import Plan
 
     plan = Plan(
-        folder, gateways, stt, llm, tts, free_ports, livekit, api=True, jobs=1,
+        folder, gateways, stt, llm, tts, tools, free_ports, livekit, api=True, jobs=1,
         on_restart=us.tell_restart, on_wait=us.tell_wait, on_warn=us.tell_trouble, on_ready=us.tell_ready,
     )  # fmt: skip
     console.run(lambda: us.run(plan))
@@ -83,12 +86,17 @@ class Up:
             signal.signal(sent, self.told_to_end)
 
     async def run(self, plan: "Plan") -> None:
+        from ops.stack.here import agents_here
         from ops.stack.models import use_models_here
         from ops.stack.stack import Stack
         from schemas.config.settings import load
 
         for sentence in use_models_here():
             self.say(sentence)
+        settings = load()
+        if (here := agents_here(settings)) != settings.agents:
+            os.environ["AGENTS"] = str(here)  # all that is started reads it
+            self.say(f"AGENTS is not set: those of {here}/ answer")
         self._stack = Stack(plan, load())
         self._loop = asyncio.get_running_loop()
         self._running = asyncio.ensure_future(self._until_told(self._stack))

@@ -117,6 +117,7 @@ def _state(caller: TextCaller) -> dict[str, Any]:
             "agent": state.agent.name,
             "floor": state.floor,
             "turns": state.totals.turns,
+            "fields": {name: one.value for name, one in state.fields.items()},
             "end_requested": state.end_requested,
             "ended": state.ended,
         }

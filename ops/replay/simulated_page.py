@@ -58,8 +58,12 @@ def _head(agent: str, results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for number, result in enumerate(results):
         p95 = "–" if result["latency_p95"] is None else f"{result['latency_p95']:.2f} s"
         yield f'<tr><th><a href="#n{number}">{text(result["scenario"])}</a></th><td>{result["turns"]}</td><td>{p95}</td>'
-        yield f"<td>{result['seconds']:.1f} s</td><td>{_badge(result['passed'])}</td></tr>"
+        yield f"<td>{result['seconds']:.1f} s</td><td>{_badge(result['passed'])} {text(_first_failure(result))}</td></tr>"
     yield "</table>\n"
+
+
+def _first_failure(result: Mapping[str, Any]) -> str:
+    return next((check["what"] for check in result["checks"] if not check["passed"]), "")
 
 
 def _badge(passed: bool, undecided: bool = False) -> str:

@@ -16,7 +16,7 @@ from ops.simulate.observed import Observed, Spoken, ToolUse, observed
 from ops.simulate.places import Chosen, choose, own_llm, scene_of
 from ops.simulate.scenario import Caller
 from ops.simulate.scene import Scene
-from ops.stack.here import settings_here
+from ops.stack.here import agents_here, settings_here
 from schemas.events import Event
 
 __all__ = ["Call", "Conversation", "Scenes"]
@@ -81,9 +81,11 @@ class Scenes:
         self._stack = AsyncExitStack()
         self._open: dict[Path | None, tuple[Scene, Scripted]] = {}
 
-    def begin(self, agent: str, source: Path | None) -> "Conversation":
-        """With the agent of that name or path; `source`: AGENTS, None: the settings'. AgentSpecError."""
-        chosen = choose(agent, source or settings_here().agents)
+    def begin(self, agent: str, source: Path | None, root: Path = Path()) -> "Conversation":
+        """With the agent of that name or path; `source`: AGENTS, None: the settings', else `agents` here or in `root`.
+        AgentSpecError."""
+        settings = settings_here()
+        chosen = choose(agent, source or agents_here(settings) or agents_here(settings, root))
         scene, script = self.thread.submit(self._scene(chosen)).result(_OPENS_WITHIN)
         return Conversation(self.thread, scene, script, chosen)
 
@@ -127,7 +129,7 @@ class Conversation:
             self._thread.loop.call_soon_threadsafe(self._script.script, self._line.session, [*map(reply_of, replies)])
 
     def caller(self, **known: Any) -> None:
-        """Who calls: `identity`, `name`, `attributes`, before they do."""
+        """Who calls: `identity`, `name`, `attributes`, `variant`, before they do."""
         assert self._line is None, "the conversation has begun: say who calls before the first `say`"
         self._caller = Caller(**known)
 
@@ -166,6 +168,11 @@ class Conversation:
     def ended(self) -> bool:
         """Whether the agent has ended it by itself."""
         return self._found.ended_by_itself
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What was collected so far, confirmed or not, by the names of the agent's [[fields]]."""
+        return {name: one.value for name, one in self._found.fields.items()}
 
     @property
     def transcript(self) -> list[Spoken]:

@@ -9,13 +9,15 @@ from typing import Any, Literal
 from ops.simulate.observed import Observed, ToolUse
 from ops.simulate.scenario import Call, Expect, regex_in
 
-__all__ = ["Check", "called", "checks", "fits", "says"]
+__all__ = ["Check", "called", "checks", "fits", "resulting", "says"]
 
 Kind = Literal[
     "answered",
     "said",
     "never",
     "called",
+    "field",
+    "result",
     "ended",
     "latency",
     "turns",
@@ -59,6 +61,8 @@ def checks(expect: Expect, found: Observed, cut_ins: int = 0) -> Iterator[Check]
     for name in expect.not_called:
         uses = [use for use in found.tools if use.name == name]
         yield Check("called", f"{name} is not called", not uses, "" if not uses else f"it was: {uses[0]}")
+    for name, value in expect.fields.items():
+        yield _field(name, value, found)
     if expect.ended is not None:
         what = f"the agent {'ends' if expect.ended else 'does not end'} the conversation by itself"
         passed = found.ended_by_itself == expect.ended
@@ -78,6 +82,31 @@ def _answered(found: Observed) -> Check:
     if why and found.troubles:
         why += f" ({_shortened(found.troubles[-1])})"
     return Check("answered", "every turn is answered", not found.unanswered, why)
+
+
+def _field(name: str, wanted: Any, found: Observed) -> Check:
+    what, collected = f"the field {name} is {wanted!r}", found.fields.get(name)
+    if collected is None:
+        noted = ", ".join(f"{one.name}={one.value!r}" for one in found.fields.values())
+        return Check(
+            "field", what, False, _shortened(f"only {noted} was collected") if noted else "nothing was collected"
+        )
+    if not fits(wanted, collected.value):
+        return Check("field", what, False, f"it is {collected.value!r}, of {_shortened(collected.said)}")
+    return Check("field", what, collected.confirmed, "" if collected.confirmed else "the caller never confirmed it")
+
+
+def resulting(wanted: Mapping[str, Any], result: Mapping[str, Any] | None, error: str) -> Iterator[Check]:
+    """One for each key of the structured result that is expected. `error`: why there is none."""
+    for name, value in wanted.items():
+        what = f"{name} of the result is {value!r}"
+        if result is None:
+            yield Check("result", what, False, f"there is no result: {error}"[:500])
+        elif name not in result:
+            yield Check("result", what, False, f"it has only {', '.join(result) or 'nothing'}"[:500])
+        else:
+            passed = fits(value, result[name])
+            yield Check("result", what, passed, "" if passed else f"it is {result[name]!r}"[:500])
 
 
 def _latency(most: float, found: Observed) -> Check:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from gateway.inputs import Joined
 from gateway.sessions.session import Session
+from ops.simulate.matching import variant_for
 from ops.simulate.scenario import Caller
 from ops.simulate.scene import Scene, TextRoom
 from ops.simulate.tempers import cut_in, garbled
@@ -99,7 +100,9 @@ class TextLine(Line):
         self._before: set[int] = set()
 
     async def connect(self) -> None:
-        self._held = await self._scene.enter(self._agent, joined(self.caller), self._note)
+        self._held = await self._scene.enter(
+            self._agent, joined(self.caller), self._note, variant_for(self.caller, self._agent)
+        )
         self.session = self._session.name
         self.on_enter(self.session)
         if self._agent.greeting:

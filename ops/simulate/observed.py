@@ -7,10 +7,12 @@ from typing import Any, Literal
 from schemas.client import MetricsMessage, ToClient
 from schemas.events import (
     Event,
+    FieldCollected,
     MessageReceived,
     PlaybackStarted,
     ReplySentence,
     SessionEnded,
+    SessionStarted,
     StageExpired,
     StageFailed,
     ToolCalled,
@@ -61,7 +63,8 @@ class Spoken:
 class Observed:
     """`transcript`: in order; `begun`: sentences of the agent whose playback began, heard to the end or not; `latencies`:
     seconds, one a turn; `interrupted`: turns of the agent that the caller spoke over, for which it fell silent; `unanswered`:
-    what of the caller's got no answer; `troubles`: what failed, in words; `end`: the reason, "" while it goes on."""
+    what of the caller's got no answer; `troubles`: what failed, in words; `end`: the reason, "" while it goes on; `fields`:
+    collected, the last of each name; `variant`: of the agent, "" where it has none."""
 
     transcript: list[Spoken] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
@@ -71,6 +74,8 @@ class Observed:
     unanswered: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
     end: str = ""
+    fields: dict[str, FieldCollected] = field(default_factory=dict)
+    variant: str = ""
 
     @property
     def said(self) -> list[str]:
@@ -106,6 +111,8 @@ def observed(events: Sequence[Event], messages: Iterable[ToClient] = ()) -> Obse
     found.latencies = [one.first_sound for one in timed if one.first_sound is not None]
     asked: dict[int | None, list[str]] = {}
     lines: list[tuple[int, Spoken]] = []
+    spoke: dict[int | None, int] = {}
+    """Where the latest sentence of a turn began: before what was said over it, behind the tools it waited for."""
     for event in events:
         seq = event.seq or 0
         match event:
@@ -116,15 +123,27 @@ def observed(events: Sequence[Event], messages: Iterable[ToClient] = ()) -> Obse
                 asked.setdefault(event.turn, []).append(text)
                 lines.append((seq, Spoken("caller", text, event.turn)))
             case PlaybackStarted():
+                spoke[event.turn] = seq
                 found.begun.append(sentences.get((event.turn, event.generation, event.index), ""))
             case ToolCalled(name=name, arguments=arguments):
                 use = _use(name, arguments, returned.get(event.call))
                 found.tools.append(use)
                 lines.append((seq, Spoken("tool", str(use), event.turn)))
             case TurnEnded():
-                _ended(found, lines, event, committed.get(event.turn), asked.get(event.turn, []), seq)
+                _ended(
+                    found,
+                    lines,
+                    event,
+                    committed.get(event.turn),
+                    asked.get(event.turn, []),
+                    spoke.get(event.turn, seq),
+                )
             case StageFailed() | StageExpired():
                 found.troubles.append(f"{event.stage}: {event.message}" if event.message else f"{event.stage} failed")
+            case FieldCollected(name=name):
+                found.fields[name] = event
+            case SessionStarted(variant=variant):
+                found.variant = variant
             case SessionEnded(reason=reason):
                 found.end = reason
             case _:

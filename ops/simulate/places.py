@@ -1,30 +1,40 @@
 """Where conversations are simulated: which agent, and the deployment that it is had from."""
 
-from collections.abc import AsyncIterator, Callable
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops.jobs.asking import Asking
+from ops.jobs.results import Made, Results
 from ops.people.caller import Caller as Phone
-from ops.people.entry import client_token, gateway_url
+from ops.people.entry import gateway_url
 from ops.simulate.line import Line, TextLine
+from ops.simulate.matching import name_for, variant_for
 from ops.simulate.model import Awaited, Model, Scripted
+from ops.simulate.run import Fill
 from ops.simulate.scenario import Scenario
 from ops.simulate.scene import Scene
 from ops.simulate.sound import SoundLine, Voice
 from ops.stack.here import data_folder, settings_here
 from ops.stack.llm_endpoint import reachable_llm
-from schemas.access.tokens import Grant
+from schemas.access.tokens import Grant, mint
 from schemas.bus import Reading
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 from schemas.errors import AgentSpecError
+from schemas.events import Event, FieldCollected, SessionStarted
 from schemas.log import connected
 from workers.providers import Llm
 from workers.registry import provider
 
 __all__ = ["Chosen", "Place", "choose", "needs_model", "own_llm", "scene_of", "sound_place", "text_place"]
+
+
+_GOOD_FOR = 7_200.0
+"""Seconds of a token: longer than a scenario may take, and its wait for a place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +70,12 @@ def choose(wanted: str, source: Path | None) -> Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`make`: a line for a scenario; `log`: where the conversations are; `model`: plays and judges, None where it isn't
-    needed."""
+    """`make`: a line for a scenario; `log`: where the conversations are; `fill`: makes structured results; `model`: plays
+    and judges, None where it isn't needed."""
 
     make: Callable[[Scenario], Line]
     log: Reading
+    fill: Fill
     model: Model | None = None
 
 
@@ -102,7 +113,8 @@ async def text_place(chosen: Chosen, *, asks: bool, at_once: int) -> AsyncIterat
         if not chosen.spec.llm.provider:
             await llm.warm_up()  # that it is away is said at once
         scene, _ = await stack.enter_async_context(scene_of(settings, llm, chosen.agents, at_once=at_once))
-        yield Place(lambda one: TextLine(scene, chosen.spec, one.spec.caller, one.name), scene.bus, model)
+        fill = _filling(stack, settings, scene.bus)
+        yield Place(lambda one: TextLine(scene, chosen.spec, one.spec.caller, one.name), scene.bus, fill, model)
 
 
 @asynccontextmanager
@@ -116,8 +128,12 @@ async def sound_place(
     async with AsyncExitStack() as stack:
         if url is not None:
             settings, gateway = settings_here(), gateway_url(url)
+            secret = settings.gateway_token_secret.get_secret_value()
         else:
-            environment = {"AGENTS": str(chosen.agents.source)} if chosen.agents.source else {}
+            secret = settings.gateway_token_secret.get_secret_value() or secrets.token_hex(32)
+            environment = {"GATEWAY_TOKEN_SECRET": secret}
+            if chosen.agents.source:
+                environment["AGENTS"] = str(chosen.agents.source)
             plan = Plan(
                 data_folder() / "simulate", free_ports=True, phones=False, environment=environment,
                 on_wait=on_wait, on_warn=on_wait,
@@ -134,12 +150,31 @@ async def sound_place(
         log = await stack.enter_async_context(connected(settings))
 
         def make(one: Scenario) -> Line:
-            caller = one.spec.caller
-            token = client_token("", Grant(agent=chosen.name))
-            phone = Phone(gateway, agent=chosen.name, participant=caller.identity, rate=16_000, token=token)
+            caller, who = one.spec.caller, one.spec.caller.identity
+            grant = Grant(agent=chosen.name)
+            if chosen.spec.variants and secret:  # who a token vouches for gets the variant of that name
+                variant = variant_for(caller, chosen.spec)
+                who = name_for(variant, chosen.spec, who, lambda: f"{caller.identity}-{secrets.token_hex(4)}")
+                grant = Grant(agent=chosen.name, participant=who)
+            token = mint(secret, grant, _GOOD_FOR) if secret else ""
+            phone = Phone(gateway, agent=chosen.name, participant=who, name=caller.name, rate=16_000, token=token)
             return SoundLine(caller, one.name, phone, voice, log)
 
-        yield Place(make, log, model)
+        yield Place(make, log, _filling(stack, settings, log), model)
+
+
+def _filling(stack: AsyncExitStack, settings: Settings, log: Reading) -> Fill:
+    """As the jobs worker fills results."""
+    asking = Asking(settings)
+    stack.push_async_callback(asking.aclose)
+    results = Results(asking)
+
+    async def fill(session: str, events: Sequence[Event]) -> Made:
+        agent = next(event.agent for event in events if isinstance(event, SessionStarted))
+        collected = {event.name: event.value for event in events if isinstance(event, FieldCollected)}
+        return await results.of(log, session, agent.result, collected)
+
+    return fill
 
 
 async def _warm(stack: AsyncExitStack, settings: Settings) -> Model:

@@ -33,6 +33,10 @@ class Playing(Protocol):
     def goes_on(self) -> bool:
         """Whether they mean to say more, after what they said last."""
 
+    @property
+    def thinks(self) -> bool:
+        """Whether a model is asked at this moment what they say."""
+
     async def next(self, log: Log) -> str | None:
         """What they say now, after what stands in the log; None: they hang up."""
 
@@ -42,6 +46,8 @@ class Scripted:
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines = deque(lines)
+
+    thinks = False
 
     @property
     def goes_on(self) -> bool:
@@ -58,6 +64,7 @@ class Played:
         self._caller, self._model = caller, model
         self._count = 0
         self._over = False
+        self.thinks = False
 
     @property
     def goes_on(self) -> bool:
@@ -71,7 +78,9 @@ class Played:
         transcript = observed(await log()).transcript
         messages = [{"role": "system", "content": _told(self._caller)}, *_flipped(transcript)]
         for seed in (self._count, self._count + 1_000):  # one that is silent is asked once more
+            self.thinks = True
             answer = await self._model.ask(messages, tokens=120, temperature=0.7, seed=seed)
+            self.thinks = False
             said, self._over = said_by(answer)
             if said or self._over:
                 break

@@ -15,7 +15,7 @@ _INI = "antiphon_agents"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
-        _INI, "Agents for the fixture `conversation`: a folder of them, or one; AGENTS where it isn't set.", default=""
+        _INI, "Agents for the fixture `conversation`: a folder of them, or one; else AGENTS, else agents/.", default=""
     )
 
 
@@ -44,7 +44,7 @@ def conversation(request: pytest.FixtureRequest, antiphon_scenes: "Scenes") -> "
     named = str(request.config.getini(_INI))
     source = (request.config.rootpath / Path(named)) if named else None
     try:
-        begun = antiphon_scenes.begin(str(mark.args[0]) if mark and mark.args else "", source)
+        begun = antiphon_scenes.begin(str(mark.args[0]) if mark and mark.args else "", source, request.config.rootpath)
     except AntiphonError as error:
         pytest.fail(str(error), pytrace=False)
     yield begun

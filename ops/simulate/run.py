@@ -2,14 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.sessions.reception import Refused
+from ops.jobs.results import Made
 from ops.people.person import CallError
-from ops.simulate.expecting import Check, checks
+from ops.simulate.expecting import Check, checks, resulting
 from ops.simulate.judge import judged
 from ops.simulate.line import Line, NoAnswer, TextLine
 from ops.simulate.model import Model
@@ -20,6 +21,7 @@ from ops.simulate.scene import Scene
 from ops.simulate.tempers import cut_in
 from schemas.config.agent import AgentSpec
 from schemas.errors import AntiphonError
+from schemas.events import Event
 
 __all__ = ["Result", "hold", "in_text", "run_all"]
 
@@ -30,7 +32,8 @@ _LAST = 15.0
 @dataclass(slots=True)
 class Result:
     """Of one scenario. `session`: of its conversation, "" where none came about; `checks`: in order; `seconds`: it took,
-    without the judge; `cut_ins`: how often the caller spoke over the agent."""
+    without the judge; `cut_ins`: how often the caller spoke over the agent; `filled`: the structured result, where one is
+    expected."""
 
     scenario: Scenario
     session: str = ""
@@ -38,6 +41,7 @@ class Result:
     observed: Observed = field(default_factory=Observed)
     seconds: float = 0.0
     cut_ins: int = 0
+    filled: Mapping[str, Any] | None = None
 
     @property
     def passed(self) -> bool:
@@ -58,6 +62,9 @@ class Result:
             "seconds": round(self.seconds, 3),
             "turns": found.turns,
             "ended": found.end or None,
+            "variant": found.variant or None,
+            "fields": {name: {"value": one.value, "confirmed": one.confirmed} for name, one in found.fields.items()},
+            "result": self.filled,
             "latency_p95": None if found.latency_p95 is None else round(found.latency_p95, 3),
             "interruptions": self.cut_ins,
             "checks": [
@@ -80,6 +87,8 @@ class Result:
 
 
 MakeLine = Callable[[Scenario], Line]
+Fill = Callable[[str, Sequence[Event]], Awaitable[Made]]
+"""Fills the structured result of a session, whose log this is."""
 
 
 def in_text(scene: Scene, agent: AgentSpec) -> MakeLine:
@@ -89,31 +98,35 @@ def in_text(scene: Scene, agent: AgentSpec) -> MakeLine:
 
 async def run_all(
     scenarios: Sequence[Scenario], make: MakeLine, model: Model | None, *, parallel: int = 8,
-    told: Callable[[Result], None] = lambda _: None,
+    told: Callable[[Result], None] = lambda _: None, fill: Fill | None = None,
 ) -> list[Result]:  # fmt: skip
     """In their order, up to `parallel` at once. `model`: plays and judges, where any of them needs it; `told`: of each as it is
-    done. What goes wrong in one is told in its result."""
+    done; `fill`: makes structured results. What goes wrong in one is told in its result."""
     places = asyncio.Semaphore(parallel)
 
     async def one(scenario: Scenario) -> Result:
         async with places:
-            result = await hold(scenario, make(scenario), model)
+            result = await hold(scenario, make(scenario), model, fill)
         told(result)
         return result
 
     return list(await asyncio.gather(*map(one, scenarios)))
 
 
-async def hold(scenario: Scenario, line: Line, model: Model | None) -> Result:
+async def hold(scenario: Scenario, line: Line, model: Model | None, fill: Fill | None = None) -> Result:
     """One conversation to its end, and what is to be said of it."""
     result, began = Result(scenario), time.monotonic()
     spec = scenario.spec
-    broken = ""
+    playing, broken = who_plays(spec.caller, model), ""
     try:
         async with asyncio.timeout(spec.caller.seconds):
-            broken = await _converse(scenario, line, who_plays(spec.caller, model))
+            broken = await _converse(scenario, line, playing)
     except TimeoutError:
-        broken = f"it was not over after {spec.caller.seconds:g} s (caller.seconds)"
+        asked = ": the model that plays the caller does not answer (SIMULATE_LLM_BASE_URL)" if playing.thinks else ""
+        broken = f"it was not over after {spec.caller.seconds:g} s (caller.seconds){asked}"
+    except asyncio.CancelledError:
+        await _over(line)  # who stops us must not leave the agent waiting
+        raise
     except Exception as error:
         broken = told_as(error)
     broken = await _over(line) or broken
@@ -124,9 +137,21 @@ async def hold(scenario: Scenario, line: Line, model: Model | None) -> Result:
     if line.session:
         result.observed = observed(await line.events(), [message for _, message in line.messages])
         result.checks += checks(spec.expect, result.observed, line.cut_ins)
+    if spec.expect.result and fill is not None and line.session:
+        result.filled, why = await _filled(line, fill)
+        result.checks += resulting(spec.expect.result, result.filled, why)
     if spec.judge.criteria and model is not None and line.session:
         result.checks += await judged(spec.judge.criteria, result.observed.transcript, model, result.observed.end)
     return result
+
+
+async def _filled(line: Line, fill: Fill) -> tuple[Mapping[str, Any] | None, str]:
+    """What the line's structured result is; None, and why there is none."""
+    try:
+        made = await fill(line.session, await line.events())
+    except Exception as error:
+        return None, told_as(error)
+    return made.result, made.error
 
 
 def told_as(error: Exception) -> str:

@@ -29,6 +29,7 @@ Temper = Literal["patient", "impatient", "interrupting", "mumbling", "bad line"]
 TEMPERS: tuple[Temper, ...] = get_args(Temper)
 MOST_LINES = 200
 MOST_SCENARIOS = 1_000
+MOST_FIELDS = 100
 _LONGEST_FILE = 200_000
 """Bytes."""
 _LONGEST_REGEX = 500
@@ -105,6 +106,8 @@ class Caller(_Section):
     identity: str = Field("caller", min_length=1, max_length=LONGEST_NAME)
     attributes: dict[str, str] = {}
     """Of the participant, as a client would set them."""
+    variant: str = Field("", max_length=LONGEST_NAME)
+    """Which of the agent's variants they get; "": the one that falls to their identity, the same each time."""
     voice: str = ""
     """In sound: a voice of the TTS provider; "": the usual one at another pitch."""
     turns: int = Field(20, ge=1, le=MOST_LINES)
@@ -133,6 +136,10 @@ class Expect(_Section):
     """Tools, in any order."""
     not_called: list[str] = []
     """Names of tools."""
+    fields: dict[str, Any] = Field({}, max_length=MOST_FIELDS)
+    """What the agent has collected at the end, and had confirmed, by the names of its [[fields]]: compared as arguments are."""
+    result: dict[str, Any] = Field({}, max_length=MOST_FIELDS)
+    """What of the structured result matters, compared alike; a model fills it from the conversation, as after a call."""
     ended: bool | None = None
     """Whether the agent ends the conversation by itself."""
     latency_p95: float | None = Field(None, gt=0)

@@ -1,5 +1,5 @@
-"""A deployment in one process, for conversations in text: the real gateway, its turn-taking and the real LLM stage over a log in
-memory. Only the sound is left out: what the agent says counts as spoken once it is told.
+"""A deployment in one process, for conversations in text: the real gateway, its turn-taking, the real LLM stage and the
+tools' own pool, over a log in memory. Only the sound is left out: what the agent says counts as spoken once it is told.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from gateway.sessions.engine import Engine
 from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
 from gateway.sessions.session import Session
+from ops.simulate.matching import name_for
 from schemas.audio import Pcm
 from schemas.client import SentenceMessage, ToClient
 from schemas.clock import Clock
@@ -30,6 +31,7 @@ from schemas.process.clock import MonotonicClock
 from workers.llm import LlmStage
 from workers.providers import Llm, Sound, Speaking, Tts
 from workers.runtime import Worker, WorkerOptions
+from workers.tools import ToolStage
 from workers.tts import TtsStage
 
 _RATE = 16_000
@@ -134,6 +136,7 @@ class Scene:
         self._workers = [
             Worker(self.bus, _Warm(llm, slots), options),
             Worker(self.bus, TtsStage(voice, slots, lambda _: voice), options),
+            Worker(self.bus, ToolStage(slots), options),
         ]
 
     @asynccontextmanager
@@ -155,10 +158,10 @@ class Scene:
                 session.let_go("the simulation is over")
 
     async def enter(
-        self, agent: AgentSpec, caller: Joined, on_message: Callable[[ToClient], None]
+        self, agent: AgentSpec, caller: Joined, on_message: Callable[[ToClient], None], variant: str = ""
     ) -> tuple[Session, TextRoom]:
-        """A new session with `agent`, and `caller` in it."""
-        name = f"sim-{secrets.token_hex(6)}"
+        """A new session with `agent`, and `caller` in it. `variant`: which of its variants, "" where it has none."""
+        name = name_for(variant, agent, _new_name(), _new_name)
         room = TextRoom(self._clock, name, on_message)
         session = await self._reception.open(name, room, agent)
         room.put(caller)
@@ -181,6 +184,10 @@ class Scene:
             session.listen()
         except Exception as error:
             session.fail(error)
+
+
+def _new_name() -> str:
+    return f"sim-{secrets.token_hex(6)}"
 
 
 async def _ended(worker: Worker, running: "asyncio.Task[None]") -> None:

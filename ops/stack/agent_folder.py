@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from schemas.config import knowledge
-from schemas.config.agent import AGENT_FILE, INSTRUCTIONS_FILE, KNOWLEDGE, SCENARIOS
+from schemas.config.agent import AGENT_FILE, INSTRUCTIONS_FILE, KNOWLEDGE, SCENARIOS, code_files
 from schemas.config.agents import Agents
 from schemas.config.conversation import CODE_FILE
 from schemas.errors import AgentSpecError
@@ -19,6 +19,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _KNOWN = (AGENT_FILE, INSTRUCTIONS_FILE, CODE_FILE, SCENARIOS, KNOWLEDGE)
 _MOST = 50
 """Files of a folder that are looked at."""
+_POOL = re.compile(rb"\bpool\s*=")
 
 
 def wrong_beside(folder: Path) -> list[str]:
@@ -51,6 +52,20 @@ def beside(agents: Agents, name: str) -> tuple[list[str], list[str]]:
         return ([], []) if folder is None else (wrong_beside(folder), doubtful_beside(folder))
     except OSError as error:
         return [f"{folder}: cannot be looked at ({error.strerror})"], []
+
+
+def may_want_pool(agents: Agents) -> bool:
+    """Whether tools of any of them may be run by `antiphon worker tools`: its file says so, or its code speaks of a pool."""
+    for name in agents.files:
+        try:
+            if agents.find(name).tools.pool:
+                return True
+            folder = agents.folder(name)
+            if folder is not None and any(_POOL.search(path.read_bytes()) for path in code_files(folder)):
+                return True
+        except (AgentSpecError, OSError):
+            continue  # said elsewhere
+    return False
 
 
 def code_and_scenarios(folder: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 """The agents of this machine in a table, as `antiphon agents` prints them, and for somebody who asks for one that isn't there."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -11,11 +11,13 @@ from rich.text import Text
 from ops import console
 from ops.stack.agent_folder import beside
 from ops.stack.first_look import doubtful, wrong_agents
-from ops.stack.here import running
+from ops.stack.here import agents_here, running
 from ops.stack.models import answering, speaking
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
+
+More = Callable[[Agents, str, Sequence[str]], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Listed:
     doubts: tuple[str, ...] = ()
 
 
-def _listed(agents: Agents, settings: Settings) -> list[Listed]:
+def _listed(agents: Agents, settings: Settings, more: More = lambda *_: []) -> list[Listed]:
     """By name."""
     wrong, files, usual = wrong_agents(agents, settings), agents.files, agents.usual
     doubts = doubtful(agents)
@@ -46,7 +48,7 @@ def _listed(agents: Agents, settings: Settings) -> list[Listed]:
         if name in wrong:
             rows.append(Listed(name, file, default, problems=(*wrong[name].splitlines(), *broken)))
             continue
-        spec = agents.find(name)
+        spec, broken = agents.find(name), [*broken, *more(agents, name, broken)]
         model, voice = _model(spec, settings), _voice(spec, settings)
         doubted = (*doubts.get(name, ()), *odd)
         rows.append(Listed(name, file, default, spec.name, spec.language, model, voice, tuple(broken), doubted))
@@ -82,7 +84,7 @@ def _as_the_stack(settings: Settings) -> tuple[Settings, str | None, str]:
     None: no stack runs, or none that has gateways); and that in a sentence."""
     theirs = (running() or {}).get("agents")
     if theirs is None:
-        return settings, None, ""
+        return settings.model_copy(update={"agents": agents_here(settings)}), None, ""
     told = f"AGENTS={theirs}" if theirs else "AGENTS is not set there"
     if "agents" not in settings.model_fields_set:
         agents = _from_here(Path(theirs)) if theirs else None
@@ -98,11 +100,12 @@ def _from_here(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) and path != here else path
 
 
-def list_agents(settings: Settings, *, json: bool) -> bool:
-    """Print them; False when a file is wrong. AgentSpecError: AGENTS names nothing that is there."""
+def list_agents(settings: Settings, *, json: bool, more: More = lambda *_: []) -> bool:
+    """Print them; `more`: what is wrong with one beside what is told. False when a file is wrong. AgentSpecError: AGENTS names
+    nothing that is there."""
     settings, theirs, whose = _as_the_stack(settings)
     agents = Agents(settings.agents, strict=False)
-    rows = _with_calling(_listed(agents, settings), agents, settings)
+    rows = _with_calling(_listed(agents, settings, more), agents, settings)
     problems = [line for row in rows for line in row.problems]
     if json:
         console.emit({"source": str(settings.agents or ""), "stack": theirs, "agents": [asdict(row) for row in rows]})

@@ -12,6 +12,7 @@ from schemas.config.settings import Settings, load, without_password
 if TYPE_CHECKING:
     from schemas.access.livekit import Access
 
+AGENTS_HERE = Path("agents")
 _STATE = "stack.json"
 _SECRET = "secrets.json"
 _URLS = ("redis_url", "llm_base_url")
@@ -117,6 +118,14 @@ def _created(pid: int) -> float | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
     except psutil.Error:
         return None
+
+
+def agents_here(settings: Settings, beside: Path = Path()) -> Path | None:
+    """AGENTS; where it is not set, the folder `agents` in `beside`, where `antiphon new` writes them. None: neither is there."""
+    if "agents" in settings.model_fields_set:
+        return settings.agents
+    folder = beside / AGENTS_HERE
+    return folder if any(folder.glob("*/agent.toml")) or any(folder.glob("*.toml")) else None
 
 
 def settings_here(**options: object) -> Settings:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from ops.stack import disk
+from ops.stack.agent_folder import may_want_pool
 from ops.stack.api import ApiProcess
 from ops.stack.embedded.livekit import LiveKit, build_if_missing
 from ops.stack.embedded.livekit import Ports as LiveKitPorts
@@ -27,6 +28,7 @@ from ops.stack.private import private_folder
 from ops.stack.supervisor import ANTIPHON, Command, Failed, Supervised, Supervisor, log_restart
 from ops.stack.system import free_port, reachable
 from schemas.archive.place import place_of
+from schemas.config.agents import Agents
 from schemas.config.settings import Settings, without_password
 from schemas.errors import AntiphonError
 from schemas.events import STAGES
@@ -51,16 +53,17 @@ class StackError(AntiphonError):
 class Plan:
     """What to start. `folder`: data and logs; `free_ports`: never the well-known ones; `environment`: for every process;
     `livekit`: a LiveKit server too (the gateways join its rooms by dispatch); `phones`: answer where SIP_LISTEN says, else on any
-    free port of this machine; `api`: the HTTP API, and with it the web app, whose pages may connect to the gateways; `jobs`:
-    workers that archive what has ended, unless ARCHIVE is off; `on_wait` is
-    told, in a sentence, for what a long start waits; `on_warn`, when that lasts, and which port isn't the usual one; `on_ready`,
-    who can work."""
+    free port of this machine; `api`: the HTTP API, and with it the web app, whose pages may connect to the gateways; `tools`:
+    workers of the tools' own pool, None: one if an agent may want it; `jobs`: workers that archive what has ended, unless ARCHIVE
+    is off; `on_wait` is told, in a sentence, for what a long start waits; `on_warn`, when that lasts, and which port isn't the
+    usual one; `on_ready`, who can work."""
 
     folder: Path
     gateways: int = 1
     stt: int = 1
     llm: int = 1
     tts: int = 1
+    tools: int | None = None
     free_ports: bool = False
     livekit: bool = False
     phones: bool = True
@@ -171,12 +174,13 @@ class Stack:
     def _shown(self) -> dict[str, Any]:
         more: dict[str, Any] = {"redis_url": self.redis_url, "llm_base_url": self.llm_base_url}
         if self.plan.gateways:
-            more["agents"] = str(Path(named).absolute()) if (named := self._agents()) else ""
+            more["agents"] = str(named.absolute()) if (named := self._agents()) else ""
         return self.endpoints() | more | {"state": self._state, "processes": self.supervisor.table()}
 
-    def _agents(self) -> Path | str | None:
-        """What AGENTS is to gateways; None, "": it is not set."""
-        return self.plan.environment.get("AGENTS") or self._settings.agents
+    def _agents(self) -> Path | None:
+        """What AGENTS is to gateways; None: it is not set."""
+        named = self.plan.environment.get("AGENTS") or self._settings.agents
+        return Path(named) if named else None
 
     async def _look_first(self) -> None:
         """What can be known before anything is started: are there agents to speak, models to hear with, doors that open, ports,
@@ -184,10 +188,9 @@ class Stack:
         from ops.stack.first_look import look_at_the_edge, look_at_workers
 
         plan, settings = self.plan, self._settings
-        named = self._agents()
-        agents = Path(named) if named and plan.gateways else None
+        agents = self._agents() if plan.gateways else None
         stages = [stage for stage in STAGES if getattr(plan, stage)]
-        ours = {*plan.environment} <= {"AGENTS"}  # else its workers' settings are others
+        ours = {*plan.environment} <= {"AGENTS", "GATEWAY_TOKEN_SECRET"}  # else its workers' settings are others
         if plan.gateways:
             look_at_the_edge(settings, agents, stages if ours else [], plan.api)
         llm = self._look_at_own_llm() if self.embeds_llm else self._look_at_model_elsewhere()
@@ -268,7 +271,7 @@ class Stack:
     def _processes(self) -> list[Command]:
         commands = [self._llm_server()] if self.embeds_llm else []
         shared = {"REDIS_URL": self.redis_url, "LLM_BASE_URL": self._llm_front or self.llm_base_url}
-        pools = {"stt": self.plan.stt, "llm": self.plan.llm, "tts": self.plan.tts}
+        pools = {"stt": self.plan.stt, "llm": self.plan.llm, "tts": self.plan.tts, "tools": self._tools()}
         commands += [
             self._worker(stage, number, shared) for stage, count in pools.items() for number in range(1, count + 1)
         ]
@@ -283,6 +286,12 @@ class Stack:
             commands.append(self.api.command(edge | self._archive()))
             edge["GATEWAY_ALLOWED_ORIGINS"] = self.api.origins()
         return commands + [self._gateway(number, edge) for number in range(1, self.plan.gateways + 1)]
+
+    def _tools(self) -> int:
+        if self.plan.tools is not None or not self.plan.llm:
+            return self.plan.tools or 0
+        named = self._agents()
+        return int(named is not None and may_want_pool(Agents(named, strict=False)))
 
     def _llm_server(self) -> Command:
         port = self._ports.of("llm-server", 8081)

@@ -391,13 +391,19 @@ class AgentSpec(_Section):
         variant's name, "" where there are none."""
         if not self.variants:
             return self, ""
+        if (variant := self.variant_of(who)) is not None:
+            return self.varied(variant), variant.name
+        return self.model_copy(update={"variants": []}), UNCHANGED
+
+    def variant_of(self, who: str) -> VariantSpec | None:
+        """The variant that falls to whoever this is; None: none does."""
         digest = hashlib.sha256(f"{self.name}\0{who}".encode()).digest()
         place = int.from_bytes(digest[:8]) / 2**64
         for variant in self.variants:
             place -= variant.share
             if place < 0:
-                return self.varied(variant), variant.name
-        return self.model_copy(update={"variants": []}), UNCHANGED
+                return variant
+        return None
 
     def varied(self, variant: VariantSpec) -> "AgentSpec":
         """The agent as those get it who get this variant. ValueError: it is none."""

@@ -58,6 +58,13 @@ def sales() -> tuple[str, str]:
     return row["model"], row["voice"]
 
 
+def test_those_beside_us_where_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `antiphon new` writes them."""
+    monkeypatch.delenv("AGENTS")
+    told = json.loads(said("--json").output)
+    assert (told["source"], [one["name"] for one in told["agents"]]) == ("agents", ["default", "desk", "sales"])
+
+
 def test_who_really_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """As `up` would have it: a model that no endpoint was named for doesn't; nor does the packaged voice at an endpoint."""
     monkeypatch.delenv("LLM_BASE_URL")
@@ -101,7 +108,7 @@ def test_where_a_stack_runs_it_is_said_which_it_has(
     assert told() == ("", "", {"default"})
     assert "as the stack that runs here has them: AGENTS is not set there" in said().output
     stack.take_back()
-    assert told() == ("", None, {"default"})
+    assert told() == ("agents", None, {"default", "desk", "sales"})  # those beside us
 
 
 def test_every_complaint_by_file_and_line(folder: Path) -> None:
@@ -127,6 +134,21 @@ def test_every_complaint_by_file_and_line(folder: Path) -> None:
     findings = json.loads(CliRunner().invoke(cli.app, ["doctor", "--json"]).output)["findings"]
     found = [one["found"] for one in findings if one["check"] == "agents"]
     assert found == [*rows["bad"], *rows["worse"], *rows["worst"]]
+
+
+def test_scenarios_are_checked_against_their_agent(folder: Path) -> None:
+    """What is no scenario, and what asks for a field that the agent has not; what is no TOML is said once."""
+    scenarios = folder / "desk" / "scenarios"
+    scenarios.mkdir(parents=True)
+    (scenarios / "a.toml").write_text('[caller]\ngaol = "x"\n')
+    (scenarios / "b.toml").write_text('[caller]\ngoal = "x"\n[expect]\nfields = { guests = 4 }\n')
+    (scenarios / "c.toml").write_text('[caller]\ngoal = "x"\n')
+    result = said("--json")
+    assert result.exit_code == 1
+    desk = next(one for one in json.loads(result.output)["agents"] if one["name"] == "desk")
+    first, second = desk["problems"]
+    assert 'a.toml, line 2: unknown key "gaol"' in first
+    assert 'b.toml, line 4: expect.fields: "guests"; front has no [[fields]]' in second
 
 
 def test_what_changes_little_in_an_agents_language_is_told(folder: Path) -> None:

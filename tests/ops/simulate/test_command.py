@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -148,3 +149,24 @@ def test_a_small_model_plays_and_judges(demo: Path) -> None:
     (verdict,) = [check for check in result["checks"] if check["kind"] == "judge"]
     assert isinstance(verdict["passed"], bool)
     assert verdict["passed"] or verdict["undecided"] or verdict["why"] is not None
+
+
+def test_what_was_done_is_told_when_it_is_stopped(demo: Path) -> None:
+    """Ctrl-C: results, JUnit and page of what was over, and exit code 130."""
+    (demo / "scenarios" / "haste.toml").write_text('[caller]\nlines = ["Hello."]\n')
+    (demo / "scenarios" / "order.toml").write_text(f"[caller]\nlines = {['And then?'] * 200}\n")
+    arguments = ["demo", "--parallel", "1", "--junit", "results.xml", "--html", "report.html"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "SIMULATED_LLM_MS": "500"}
+    with subprocess.Popen(
+        [*ANTIPHON, "simulate", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as run:
+        assert run.stdout is not None
+        first = run.stdout.readline()
+        run.send_signal(signal.SIGINT)
+        said, troubles = run.communicate(timeout=40)
+    assert "✓ haste" in first, first + said + troubles
+    assert run.returncode == 130, said + troubles
+    assert "1 passed, 0 failed, 1 not done" in said
+    assert "Traceback" not in troubles
+    assert [case.get("name") for case in ET.parse("results.xml").getroot()[0]] == ["haste"]
+    assert "haste" in Path("report.html").read_text("utf-8")

@@ -1,6 +1,7 @@
 """Conversations in text, through the real turn-taking and the real LLM stage, within this process."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from ops.bench.simulate import bench
 from ops.simulate.line import TextLine
 from ops.simulate.model import Model
 from ops.simulate.places import choose, scene_of
-from ops.simulate.run import Result, run_all
+from ops.simulate.run import Result, hold, run_all
 from ops.simulate.scenario import Caller, Scenario, made
 from ops.simulate.scene import Scene
 from ops.simulate.tempers import garbled, heard_as
@@ -20,6 +21,7 @@ from schemas.config.settings import Settings
 from schemas.errors import AgentSpecError, Permanent
 from schemas.events import EndRequested
 from tests.ops.simulate.conftest import Answering
+from workers.providers import ChatRequest, Delta
 from workers.simulated import SimulatedLlm, Simulation
 
 AGENT = AgentSpec(greeting="Hello. What can I do?")
@@ -181,3 +183,43 @@ def test_an_agent_by_name_by_file_and_by_folder(tmp_path: Path) -> None:
         choose("taxi", root)
     with pytest.raises(AgentSpecError, match="2 agents are there; name one"):
         choose(str(root), None)
+
+
+class Hanging(Answering):
+    """Takes the question, and never answers."""
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
+        self.asked.append(request)
+        await asyncio.Event().wait()
+        yield Delta()
+
+
+async def test_a_model_that_hangs_as_it_plays_is_told(scene: Scene) -> None:
+    """After the caller's own time, with the setting to look at; the agent is hung up on."""
+    result = await one(scene, model=Model(Hanging()), caller={"goal": "a pizza", "seconds": 0.5})
+    assert result.failures[0].why == (
+        "it was not over after 0.5 s (caller.seconds): the model that plays the caller does not answer (SIMULATE_LLM_BASE_URL)"
+    )
+    assert result.observed.end == "hang_up"
+
+
+async def test_a_judge_that_is_away_is_not_asked_for_each_criterion(scene: Scene) -> None:
+    """All are undecided, which is no pass."""
+    away = Answering(Permanent("nobody judges", "gone"))
+    criteria = ["It is polite.", "It is brief."]
+    result = await one(scene, model=Model(away), caller={"lines": ["Hi."]}, judge={"criteria": criteria})
+    assert [check.what for check in result.failures] == criteria
+    assert all("nobody judges" in check.why and check.undecided for check in result.failures)
+    assert len(away.asked) == 1
+
+
+async def test_who_is_stopped_hangs_up(scene: Scene) -> None:
+    """So that no agent waits for somebody who is gone."""
+    line = TextLine(scene, AGENT, Caller(goal="x"), "stopped", 10.0)
+    running = asyncio.create_task(hold(made("stopped", caller={"goal": "x"}), line, Model(Hanging())))
+    while not line.session:
+        await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert line.over

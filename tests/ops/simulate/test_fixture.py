@@ -106,6 +106,19 @@ def test_in_a_project_of_somebody_elses(tmp_path: Path) -> None:
     assert "no agent 'taxi' here; there is default, pizza" in done.stdout
 
 
+def test_run_from_a_folder_of_the_project(tmp_path: Path) -> None:
+    """The folder `agents` of the project is found, as where it is run from its top, with nothing set."""
+    (tmp_path / "tests").mkdir()
+    begins = "import asyncio\n\ndef test_begins(conversation):\n    assert asyncio.run(conversation.begin())\n"
+    (tmp_path / "tests" / "test_pizza.py").write_text(begins)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path / "tests", capture_output=True, text=True, check=False, timeout=50,
+    )  # fmt: skip
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
 def test_it_costs_nothing_who_does_not_use_it() -> None:
     """Its plugin loads neither models nor gateways, nor pydantic."""
     heavy = ("pydantic", "numpy", "gateway", "schemas")

@@ -120,7 +120,7 @@ async def test_no_verdict_is_asked_for_again() -> None:
     ("answer", "why"),
     [
         ("Once upon a time " * 200, "undecided: the judge gives no verdict, but says “Once upon"),
-        (Permanent("it is away", "gone"), "undecided: it is away"),
+        (Permanent("it is away", "gone"), "undecided, the judge does not answer: it is away"),
     ],
 )
 async def test_undecided_is_no_pass(answer: str | Exception, why: str) -> None:

@@ -66,3 +66,16 @@ async def test_the_agent_ends_it(conversation: Conversation) -> None:
     await conversation.say("That is all.")
     assert conversation.called("end_call")
     assert conversation.ended
+
+
+@pytest.mark.agent("pizza")
+@pytest.mark.parametrize("pool", [True, False])
+async def test_a_slow_tool_of_the_pool(conversation: Conversation, tmp_path: Path, pool: bool) -> None:
+    """As in a deployment that has such workers: the answer follows when the tool has returned."""
+    agent = tmp_path / "agents" / "pizza" / "agent.toml"
+    agent.write_text(agent.read_text().replace("[tools]", f"[tools]\npool = {str(pool).lower()}"))
+    conversation.model([Call("book", guests=4), Call("menu"), "It is booked."])
+    assert await conversation.say("A table for four.") == "It is booked."
+    assert conversation.called("book", guests=4)
+    assert conversation.called("menu")
+    assert [event.pool for event in conversation.events if event.type == "tool.called"] == [pool, pool]

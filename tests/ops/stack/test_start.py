@@ -465,6 +465,41 @@ def test_where_phones_are_answered_is_as_it_was_set(
         assert "sip" not in stack.endpoints()
 
 
+@pytest.mark.parametrize(
+    ("file", "code", "asked", "workers"),
+    [
+        ("", None, None, 0),
+        ("[tools]\npool = true\n", None, None, 1),
+        ("", "@tool(pool=True)\ndef slow() -> str: ...\n", None, 1),
+        ("", "@tool\ndef quick() -> str: ...\n", None, 0),
+        ("[tools]\npool = true\n", None, 0, 0),
+        ("", None, 3, 3),
+    ],
+)
+def test_the_tools_pool_has_a_worker_where_an_agent_may_want_it(
+    tmp_path: Path, file: str, code: str | None, asked: int | None, workers: int
+) -> None:
+    """By its file or its code; or as many as somebody asks for."""
+    agent = tmp_path / "agents" / "pizza"
+    agent.mkdir(parents=True)
+    (agent / "agent.toml").write_text(file)
+    if code is not None:
+        (agent / "agent.py").write_text(code)
+    settings = load(
+        agents=tmp_path / "agents", redis_url="redis://127.0.0.1:6379/0", llm_base_url="http://127.0.0.1:1/v1"
+    )
+    stack = Stack(Plan(tmp_path / "up", tools=asked, free_ports=True), settings)
+    names = [command.name for command in stack._processes()]
+    assert [name for name in names if name.startswith("tools")] == [f"tools-{n}" for n in range(1, workers + 1)]
+
+
+async def test_a_worker_of_the_tools_pool_starts(tmp_path: Path) -> None:
+    """On a log of its own; the log knows of it."""
+    plan = Plan(tmp_path / "data" / "up", gateways=0, stt=0, llm=0, tts=0, tools=1, free_ports=True)
+    async with Stack(plan, load(llm_provider="simulated")) as stack:
+        assert [row["name"] for row in stack.supervisor.table() if row["state"] == "running"] == ["valkey", "tools-1"]
+
+
 @pytest.mark.parametrize("how", ODDITIES)
 async def test_doctor_names_what_is_odd(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """doctor's findings say what an odd endpoint or log did, and never end in nothing or in a password."""
