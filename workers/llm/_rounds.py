@@ -242,7 +242,7 @@ class Rounds:
         if notes_fields(made.tool):
             return await self._note(made)
         doing = Doing(self._work.bus, self._job.session, made.id, spoken.say)
-        context = context_of(self.state, self._job.session, made.id, doing)
+        context = context_of(self.state, self._job.session, self._job.turn, made.id, doing)
         try:
             returned = await call(made, context, doing)
         except asyncio.CancelledError:

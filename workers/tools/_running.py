@@ -99,7 +99,7 @@ async def posted(bus: Posting, session: str, request: str, event: Any) -> None:
         log.error("%s of session %s could not be posted", event.type, session)
 
 
-def context_of(state: SessionState, session: str, call: str, doing: Doing) -> Context:
+def context_of(state: SessionState, session: str, turn: int, call: str, doing: Doing) -> Context:
     people = list(state.participants.values())
     person = next((one for one in people if one.kind != "agent" and one.present), people[0] if people else None)
     caller = Caller()
@@ -113,6 +113,7 @@ def context_of(state: SessionState, session: str, call: str, doing: Doing) -> Co
         state=copy.deepcopy(dict(state.data)),
         idempotency_key=f"{session}/{call}",
         metadata=dict(state.metadata),
+        turn=turn,
         actions=doing,
     )
 
