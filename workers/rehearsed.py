@@ -46,7 +46,7 @@ Pattern = Annotated[str, Field(max_length=1_000), AfterValidator(_pattern)]
 
 
 class Rule(BaseModel):
-    """What is said, or called, when everything fits that the rule names. Regular expressions are searched for, whatever the case."""
+    """What is said, or called, when all fits that the rule names. Regular expressions are searched for, whatever the case."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,7 +61,7 @@ class Rule(BaseModel):
     result: Pattern = ""
     """In what it returned."""
     says: str = Field("", max_length=4_000)
-    """`{name}` is what the group of that name holds, `{name|else}` with what stands for nothing; `{heard}`, `{result}`: all of it."""
+    """`{name}`: what the group of that name holds; `{name|else}`: else that text; `{heard}`, `{result}`: all of it."""
     call: str = ""
     """A tool, after what is said. Where the agent does not have it, the rule does not fit."""
     arguments: dict[str, Any] = {}

@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from schemas.config.agent import AGENT_FILE, CODE_FILE, INSTRUCTIONS_FILE, KNOWLEDGE, SCENARIOS
+from schemas.config.agent import AGENT_FILE, CODE_FILE, INSTRUCTIONS_FILE, KNOWLEDGE, SCENARIOS, code_files
 from schemas.config.agents import Agents
 from schemas.errors import AgentSpecError
 
@@ -21,7 +21,8 @@ _MOST = 50
 
 def wrong_beside(folder: Path) -> list[str]:
     """What can't be read of an agent's code and scenarios, with file and line."""
-    return [*_wrong_code(folder / CODE_FILE), *(line for path in _scenarios(folder) for line in _wrong_toml(path))]
+    code = (line for path in code_files(folder) for line in _wrong_code(path))
+    return [*code, *(line for path in _scenarios(folder) for line in _wrong_toml(path))]
 
 
 def doubtful_beside(folder: Path) -> list[str]:
@@ -45,8 +46,8 @@ def beside(agents: Agents, name: str) -> tuple[list[str], list[str]]:
 
 def code_and_scenarios(folder: Path) -> list[Path]:
     """All files of an agent in this folder that count, there now."""
-    files = [folder / name for name in (AGENT_FILE, INSTRUCTIONS_FILE, CODE_FILE)]
-    return [path for path in (*files, *_scenarios(folder)) if path.is_file()]
+    files = [folder / name for name in (AGENT_FILE, INSTRUCTIONS_FILE)]
+    return [path for path in (*files, *code_files(folder), *_scenarios(folder)) if path.is_file()]
 
 
 def _scenarios(folder: Path) -> list[Path]:

@@ -20,8 +20,8 @@ class Line(BaseModel):
 
 @tool(repeat=True)
 def menu() -> str:
-    """Which pizzas there are, and what they cost in euros."""
-    return "; ".join(f"{pizza}: small {of['small']:g}, large {of['large']:g}" for pizza, of in PRICES.items())
+    """Which pizzas there are, and what they cost, small or large."""
+    return ", ".join(f"{pizza} for {of['small']} or {of['large']} euros" for pizza, of in PRICES.items())
 
 
 @tool(repeat=True)
@@ -31,7 +31,7 @@ def order(context: Context, pizzas: Annotated[list[Line], Field(min_length=1, ma
     pizzas: all that the caller wants
     """
     price = sum(PRICES[line.pizza][line.size] * line.count for line in pizzas)
-    told = f"{' and '.join(f'{line.count} {line.size} {line.pizza}' for line in pizzas)} for {price:g} euros"
+    told = f"{' and '.join(f'{line.count} {line.size} {line.pizza}' for line in pizzas)} for {price} euros"
     context.state["order"] = {"pizzas": [line.model_dump() for line in pizzas], "told": told, "turn": context.turn}
     return f"Noted, and not ordered yet. Tell the caller: {told}."
 

@@ -13,8 +13,8 @@ SECONDS = float(os.environ.get("PIZZA_SECONDS", "0.5"))
 
 
 def put(key: str, what: dict[str, Any]) -> int:
-    """Hand it in, and wait until the kitchen has answered: the number it has. What was handed in under this key before is not handed
-    in again, and has the number it had."""
+    """Hand it in, and wait until the kitchen has answered: the number it has. What was handed in under this key before is not
+    handed in again, and has the number it had."""
     with BOOK.open("a+", encoding="utf-8") as book:
         fcntl.flock(book, fcntl.LOCK_EX)  # until it is closed
         book.seek(0)

@@ -5,9 +5,10 @@ from typing import Literal
 Pizza = Literal["margherita", "funghi", "salami", "verdura"]
 Size = Literal["small", "large"]
 
-PRICES: dict[Pizza, dict[Size, float]] = {
-    "margherita": {"small": 8.0, "large": 11.0},
-    "funghi": {"small": 9.5, "large": 12.5},
-    "salami": {"small": 9.5, "large": 12.5},
-    "verdura": {"small": 9.0, "large": 12.0},
+PRICES: dict[Pizza, dict[Size, int]] = {
+    "margherita": {"small": 8, "large": 11},
+    "funghi": {"small": 10, "large": 13},
+    "salami": {"small": 10, "large": 13},
+    "verdura": {"small": 9, "large": 12},
 }
+"""In euros."""
