@@ -128,4 +128,4 @@ def test_what_was_never_run_is_told_in_one_place_and_marked_where_it_is_describe
 def test_readme_leads_to_all_of_them() -> None:
     """No page is found by its address only."""
     readme = (ROOT / "README.md").read_text("utf-8")
-    assert [page.name for page in PAGES if f"docs/operating/{page.name}" not in readme] == []
+    assert [page.name for page in PAGES if str(page.relative_to(ROOT)) not in readme] == []

@@ -32,7 +32,9 @@ def order(context: Context, pizzas: Annotated[list[Line], Field(min_length=1, ma
     """
     price = sum(PRICES[line.pizza][line.size] * line.count for line in pizzas)
     told = f"{' and '.join(f'{line.count} {line.size} {line.pizza}' for line in pizzas)} for {price} euros"
-    context.state["order"] = {"pizzas": [line.model_dump() for line in pizzas], "told": told, "turn": context.turn}
+    before = context.state.get("order")
+    if before is None or before["told"] != told:  # a model that notes the same again does not begin anew
+        context.state["order"] = {"pizzas": [line.model_dump() for line in pizzas], "told": told, "turn": context.turn}
     return f"Noted, and not ordered yet. Tell the caller: {told}."
 
 
