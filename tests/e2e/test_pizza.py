@@ -38,7 +38,8 @@ SECTION = re.compile(r"^## (.+?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 def typed(section: str) -> list[str]:
     """What is to be typed in a section of the page."""
-    found = dict(SECTION.findall(PAGE.read_text("utf-8")))
+    page = re.sub(r"```.*?```", "", PAGE.read_text("utf-8"), flags=re.DOTALL)  # those are to be read
+    found = dict(SECTION.findall(page))
     return [line[4:] for line in found[section].splitlines() if line.startswith("    ")]
 
 
