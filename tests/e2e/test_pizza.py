@@ -173,7 +173,7 @@ async def test_on_the_phone(shop: Shop, tmp_path: Path) -> None:
     recording = np.concatenate([pause[: 16_000 * 8], *(part for line in lines for part in (line, pause))])
     async with (
         Baresip(tmp_path / "counter", pause, user="counter", port=shop.counter) as counter,
-        Baresip(tmp_path / "caller", recording) as phone,
+        Baresip(tmp_path / "caller", recording, user="493012345") as phone,
     ):
         await phone.dial(f"sip:1@127.0.0.1:{shop.phones}")
         await counter.event("CALL_INCOMING", 150)
