@@ -1,4 +1,5 @@
-"""docs/operating/*.md says to type what there is: each command and its options, each setting, each page and file it leads to."""
+"""docs/operating/*.md and docs/migrating.md say to type what there is: each command and its options, each setting, each page and
+file they lead to."""
 
 import re
 import shlex
@@ -14,7 +15,7 @@ from ops.cli import app
 from schemas.config.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted((ROOT / "docs" / "operating").glob("*.md"))
+PAGES = [*sorted((ROOT / "docs" / "operating").glob("*.md")), ROOT / "docs" / "migrating.md"]
 BLOCK = re.compile(r"^ {4,}(?:\w+=\S+ )*(?:sudo )?antiphon (.+)$", re.MULTILINE)
 INLINE = re.compile(r"`(?:\w+=\S+ )*antiphon ([a-z][^`]*)`")
 SETTING = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|(?<=`)[A-Z]{4,}(?=[`=])|^ {4}[A-Z]{4,}(?==)", re.MULTILINE)
@@ -28,6 +29,9 @@ OTHERS = {
     "FOLD_VERSION": "a name in schemas/session/fold.py",
     "REDISCLI_AUTH": "valkey-cli's",
     "SENTRY_ENVIRONMENT": "sentry-sdk's",
+    "DEEPGRAM_API_KEY": "Deepgram's",
+    "OPENAI_API_KEY": "OpenAI's",
+    "CARTESIA_API_KEY": "Cartesia's",
     "BGSAVE": "Redis'",
     "FLUSHALL": "Redis'",
     "LASTSAVE": "Redis'",
@@ -124,4 +128,4 @@ def test_what_was_never_run_is_told_in_one_place_and_marked_where_it_is_describe
 def test_readme_leads_to_all_of_them() -> None:
     """No page is found by its address only."""
     readme = (ROOT / "README.md").read_text("utf-8")
-    assert [page.name for page in PAGES if f"docs/operating/{page.name}" not in readme] == []
+    assert [page.name for page in PAGES if str(page.relative_to(ROOT)) not in readme] == []

@@ -7,6 +7,7 @@ sleep, as if a GPU worked: what remains is the price of everything around it.
 import asyncio
 import zlib
 from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,8 +15,9 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.config.settings import Settings, read
-from schemas.errors import Permanent, Transient
+from schemas.errors import Permanent, SettingsError, Transient
 from schemas.events import Stage, Usage, Viseme, Word
+from workers import rehearsed
 from workers.providers import CalledTool, ChatRequest, Delta, Hearing, Llm, Sound, Speaking, Stt, Transcript, Tts
 
 __all__ = ["SimulatedLlm", "SimulatedStt", "SimulatedTts", "Simulation", "pitch"]
@@ -38,6 +40,8 @@ class Simulation(BaseSettings):
     llm_sentences: int = Field(2, ge=1)
     llm_calls: str = ""
     """A tool that is called once in each reply, without arguments, where the agent has it; then the reply is said."""
+    llm_rules: Path | None = None
+    """A file of rules by which it answers (workers/rehearsed.py); what none fits is answered as without."""
     tts_ms: float = Field(30.0, ge=0)
     """A sentence."""
     tts_rate: int = Field(16_000, ge=8_000, le=48_000)
@@ -101,9 +105,18 @@ class SimulatedStt(_Simulated, Stt):
 
 
 class SimulatedLlm(_Simulated, Llm):
-    """Says what it was told last and how many messages it was given; then fixed sentences."""
+    """Says what it was told last and how many messages it was given, then fixed sentences; or answers by rules."""
 
     prefills = True
+
+    def __init__(self, settings: Settings, simulation: Simulation | None = None):
+        """Permanent: the file of rules can't be read, and why."""
+        super().__init__(settings, simulation)
+        path = self._simulation.llm_rules
+        try:
+            self._rules = rehearsed.load(path) if path is not None else rehearsed.Rules()
+        except SettingsError as error:
+            raise Permanent(str(error), "simulated") from None
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         empty = await _fails("llm", self._simulation.llm_trouble)
@@ -112,14 +125,19 @@ class SimulatedLlm(_Simulated, Llm):
         if last == "user" and any(tool["function"]["name"] == calls for tool in request.tools):
             yield Delta(finish="tool", calls=(CalledTool(calls, {}),))
             return
+        names = [str(tool["function"]["name"]) for tool in request.tools]
+        answer = self._rules.answer(request.messages, names) if self._rules.rule and not empty else None
         await asyncio.sleep(self._simulation.llm_ms / 1e3)
-        reply = "" if empty else self._reply(request.messages)
+        reply = "" if empty else answer.says if answer is not None else self._reply(request.messages)
         rest = reply.removeprefix(request.prefill)
         tokens = [token for token in rest.split(" ") if token]
         for number, token in enumerate(tokens):
             if number:
                 await asyncio.sleep(self._simulation.llm_token_ms / 1e3)
             yield Delta(token if number == 0 and not request.prefill else f" {token}")
+        if answer is not None and answer.call is not None:
+            yield Delta(finish="tool", calls=(CalledTool(*answer.call),))
+            return
         yield Delta(finish="stop", usage=Usage(prompt_tokens=len(request.messages), completion_tokens=len(tokens)))
 
     def _reply(self, messages: list[dict[str, Any]]) -> str:

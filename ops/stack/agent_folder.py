@@ -24,7 +24,8 @@ _POOL = re.compile(rb"\bpool\s*=")
 
 def wrong_beside(folder: Path) -> list[str]:
     """What can't be read of an agent's code and scenarios, with file and line."""
-    return [*_wrong_code(folder / CODE_FILE), *(line for path in _scenarios(folder) for line in _wrong_toml(path))]
+    code = (line for path in code_files(folder) for line in _wrong_code(path))
+    return [*code, *(line for path in _scenarios(folder) for line in _wrong_toml(path))]
 
 
 def doubtful_beside(folder: Path) -> list[str]:
@@ -70,8 +71,9 @@ def may_want_pool(agents: Agents) -> bool:
 
 def code_and_scenarios(folder: Path) -> list[Path]:
     """All files of an agent in this folder that count, there now."""
-    files = [folder / name for name in (AGENT_FILE, INSTRUCTIONS_FILE, CODE_FILE)]
-    return [path for path in (*files, *_scenarios(folder), *_known(folder)) if path.is_file()]
+    files = [folder / name for name in (AGENT_FILE, INSTRUCTIONS_FILE)]
+    found = (*files, *code_files(folder), *_scenarios(folder), *_known(folder))
+    return [path for path in found if path.is_file()]
 
 
 def _known(folder: Path) -> list[Path]:

@@ -57,7 +57,8 @@ class Context:
 
     `session`: its id; `agent`: its name; `state`: what tools and hooks of this session remember, JSON values by name: what a tool
     changes there is kept when it returns, and found by whichever worker comes next; `idempotency_key`: the same whenever this
-    very call is made again (`repeat`), to be handed on to whoever must not do a thing twice; `metadata`: the session's.
+    very call is made again (`repeat`), to be handed on to whoever must not do a thing twice; `metadata`: the session's; `turn`:
+    the number of the one that is answered, which grows: nobody agrees in the turn in which they are asked.
     """
 
     session: str = "session"
@@ -66,6 +67,7 @@ class Context:
     state: MutableMapping[str, Any] = field(default_factory=dict)
     idempotency_key: str = "session/call"
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    turn: int = 1
     actions: Actions = field(default_factory=Recorded)
 
     def say(self, text: str) -> Asked:

@@ -285,7 +285,7 @@ class Rounds:
             return await self._note(made)
         moves = Moves(self.state, self._box.find, made.tool.name)
         doing = Doing(self._work.bus, self._job.session, made.id, spoken.say, moves)
-        context = context_of(self.state, self._job.session, made.id, doing)
+        context = context_of(self.state, self._job.session, self._job.turn, made.id, doing)
         try:
             returned = await call(made, context, doing)
         except asyncio.CancelledError:

@@ -71,7 +71,7 @@ class ToolStage:
             )
 
         doing = Doing(work.bus, job.session, job.call, say, Moves(state, box.find, job.name))
-        context = context_of(state, job.session, job.call, doing)
+        context = context_of(state, job.session, job.turn, job.call, doing)
         most = state.agent.tools.result_characters
         running = asyncio.ensure_future(call(Call(job.call, tool, job.arguments, job.timeout, most), context, doing))
         cancelled = asyncio.ensure_future(work.cancelled.wait())

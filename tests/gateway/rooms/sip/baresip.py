@@ -71,13 +71,13 @@ class Baresip:
 
     def __init__(
         self, folder: Path, microphone: Pcm, codec: str = "g711", transport: str = "udp", user: str = "caller",
-        password: str = "", law: str = "",
+        password: str = "", law: str = "", port: int = 0,
     ):  # fmt: skip
         self.folder, self.codec, self.transport = folder, codec, transport
         self.user, self.password, self.law = user, password, law
         self.events: list[dict[str, Any]] = []
         self.output: list[str] = []
-        self.port = two_free_ports()
+        self.port = port or two_free_ports()
         self._microphone = microphone
         self._control_port = free_port()
         self._process: asyncio.subprocess.Process | None = None
