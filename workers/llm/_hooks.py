@@ -127,7 +127,7 @@ class ReplyHooks:
         spoken = _Spoken(self._reply, self._tasks)
         moves = Moves(state, self._boxes.agent, name)
         doing = Doing(work.bus, job.session, call, spoken.say, moves)
-        context = context_of(state, job.session, call, doing)
+        context = context_of(state, job.session, job.turn, call, doing)
         if hook is not None and hook.pure:
             context.actions = Looking()
         event = await _unless_cancelled(work, called(name, call, code, context, about, state))
@@ -203,7 +203,7 @@ async def run_hook(work: Work, job: HookJob, folds: Folds, boxes: Toolboxes, tas
         return
     moves = Moves(state, boxes.agent, job.hook)
     doing = Doing(work.bus, job.session, job.call, _asking(work, job, tasks), moves)
-    context = context_of(state, job.session, job.call, doing)
+    context = context_of(state, job.session, job.turn, job.call, doing)
     event = await _unless_cancelled(work, called(job.hook, job.call, code, context, _about(job, state), state))
     if event is None:
         return
