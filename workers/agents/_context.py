@@ -58,7 +58,8 @@ class Context:
     `session`: its id; `agent`: its name; `state`: what tools and hooks of this session remember, JSON values by name: what a tool
     changes there is kept when it returns, and found by whichever worker comes next; `idempotency_key`: the same whenever this
     very call is made again (`repeat`), to be handed on to whoever must not do a thing twice; `metadata`: the session's; `turn`:
-    the number of the one that is answered, which grows: nobody agrees in the turn in which they are asked.
+    the number of the one that is answered, which grows (0 of a hook that belongs to none): nobody agrees in the turn in which
+    they are asked.
     """
 
     session: str = "session"

@@ -203,7 +203,7 @@ async def run_hook(work: Work, job: HookJob, folds: Folds, boxes: Toolboxes, tas
         return
     moves = Moves(state, boxes.agent, job.hook)
     doing = Doing(work.bus, job.session, job.call, _asking(work, job, tasks), moves)
-    context = context_of(state, job.session, job.turn, job.call, doing)
+    context = context_of(state, job.session, job.turn or 0, job.call, doing)
     event = await _unless_cancelled(work, called(job.hook, job.call, code, context, _about(job, state), state))
     if event is None:
         return

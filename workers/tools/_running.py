@@ -115,7 +115,7 @@ async def all_posted(bus: Posting, session: str, request: str, events: Sequence[
         await posted(bus, session, f"{request}/{place}" if place else request, event)
 
 
-def context_of(state: SessionState, session: str, turn: int | None, call: str, doing: Doing) -> Context:
+def context_of(state: SessionState, session: str, turn: int, call: str, doing: Doing) -> Context:
     people = list(state.participants.values())
     person = next((one for one in people if one.kind != "agent" and one.present), people[0] if people else None)
     caller = Caller()
