@@ -25,5 +25,8 @@ test("Who types an order has it read back, agrees, and finds in the console what
 
   await page.goto(`/sessions/${session}`);
   await page.getByText("place_order").first().waitFor();
-  await page.getByText(/3 small verdura for 27 euros/).first().waitFor();
+  await page
+    .getByText(/3 small verdura for 27 euros/)
+    .first()
+    .waitFor();
 });

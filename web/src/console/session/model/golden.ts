@@ -18,7 +18,13 @@ export function golden(name: string): LogEvent[] {
 }
 
 /** For tests: an event of which only what is given matters. */
-export function event(seq: number, type: string, at_s: number, body: LogEvent["body"] = {}, turn: number | null = 1): LogEvent {
+export function event(
+  seq: number,
+  type: string,
+  at_s: number,
+  body: LogEvent["body"] = {},
+  turn: number | null = 1,
+): LogEvent {
   const at = new Date(1e12 + at_s * 1e3).toISOString();
   return { seq, type, at_s, at, turn, line: { who: "", text: type, detail: "", style: "system" }, body };
 }

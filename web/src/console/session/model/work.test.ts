@@ -91,6 +91,10 @@ test("A hook is work of its own, beside the reply it belongs to.", () => {
     event(2, "hook.called", 1, { call: "on_user_turn/1.0", hook: "on_user_turn", took: 0.1, cause, generation: 0 }),
     event(3, "hook.called", 2, { call: "on_idle/2.1", hook: "on_idle", took: 0.1 }, null),
   ];
-  expect(workOf(log).filter(({ key }) => key.startsWith("hook/")).map(brief)).toEqual(["llm 1 done", "llm null done"]);
+  expect(
+    workOf(log)
+      .filter(({ key }) => key.startsWith("hook/"))
+      .map(brief),
+  ).toEqual(["llm 1 done", "llm null done"]);
   expect(workOf(log).map(({ what }) => what)).toContain("the hook on_idle");
 });
