@@ -21,11 +21,13 @@ def agents(json: Json = False) -> None:
     """
     lightly()
     from ops.stack.agents import list_agents
+    from ops.stack.here import running
     from ops.stack.models import use_models_here
     from schemas.config.settings import load
 
     with console.telling():
-        use_models_here()  # as `up` would
+        if running() is None:
+            use_models_here()  # as `up` would
         well = list_agents(load(), json=json)
     if not well:
         raise typer.Exit(console.FAILED)
