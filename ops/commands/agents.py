@@ -22,11 +22,13 @@ def agents(json: Json = False) -> None:
     lightly()
     from ops.simulate.matching import wrong_files
     from ops.stack.agents import list_agents
+    from ops.stack.here import running
     from ops.stack.models import use_models_here
     from schemas.config.settings import load
 
     with console.telling():
-        use_models_here()  # as `up` would
+        if running() is None:
+            use_models_here()  # as `up` would
         well = list_agents(load(), json=json, more=wrong_files)
     if not well:
         raise typer.Exit(console.FAILED)

@@ -64,7 +64,7 @@ def batch(
 
     \b
     Examples:
-      antiphon batch --agent desk --since 1d --set instructions="Answer in five words."
+      antiphon batch --agent desk --since 1d --set instructions="Be brief."
       antiphon batch --slow 1s --set turn_taking.commit_max=0.9 --html faster.html
       antiphon batch --stage stt --reference original --json
     """

@@ -36,7 +36,7 @@ def call(
     \b
     Examples:
       antiphon call question.wav -o conversation.wav
-      antiphon call question.wav --agent receptionist --url wss://voice.example.com/ws
+      antiphon call question.wav --url wss://voice.example.com/ws
       antiphon call question.wav --sessions 8 --json
     """
     from ops.people.call import Options, hold

@@ -42,3 +42,4 @@ def new(
         console.out.print(path, soft_wrap=True, highlight=False)
     me = console.me()
     console.out.print(f"\ntry it: {me} dev {folder}, and in another terminal {me} chat {name}", soft_wrap=True)
+    console.out.print(f"serve it: AGENTS={parent} {me} up, beside the others there", soft_wrap=True)

@@ -50,7 +50,7 @@ def replay(
     \b
     Examples:
       antiphon replay last --set turn_taking.commit_max=0.9
-      antiphon replay call.jsonl --with patient.toml --from-turn 3 -o patient.jsonl
+      antiphon replay call.jsonl --with patient.toml --from-turn 3 -o new.jsonl
       antiphon replay last --set turn_taking.barge_in=false --json
       antiphon replay last --stage llm --set instructions="Answer in five words."
       antiphon replay call.zip --stage stt -o heard-anew.zip

@@ -46,7 +46,7 @@ def simulate(
     Examples:
       antiphon simulate pizza
       antiphon simulate pizza order complaint --sound --html report.html
-      antiphon simulate agents/pizza.toml scenarios --parallel 20 --junit results.xml
+      antiphon simulate agents/pizza.toml scenarios --parallel 20 --junit ci.xml
     """
     if url and not sound:
         console.fail("--url is for callers who speak: give --sound, too", console.USAGE)

@@ -125,7 +125,9 @@ def _ms(seconds: float | None) -> str:
 def _ended(row: Row) -> Text:
     """How it ended, or what goes on in it; that it is a replay, and what went wrong, is said, too."""
     told = row.told
-    how = ends.in_words(told.ended) if told.ended is not None else "open, orphaned" if row.orphaned else told.activity
+    how = told.activity if told.ended is None else ends.in_words(told.ended)
+    if row.orphaned:
+        how = "open, gateway is gone"
     how += " (fork)" if is_fork(told.session) else ""
     if count := told.failed + told.unanswered:
         how += f", {count} unanswered"

@@ -11,13 +11,15 @@ from rich.text import Text
 from ops import console
 from ops.stack.agent_folder import beside
 from ops.stack.first_look import doubtful, wrong_agents
-from ops.stack.here import agents_here, running
+from ops.stack.here import agents_here, llm_of, running
 from ops.stack.models import answering, speaking
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 
 More = Callable[[Agents, str, Sequence[str]], list[str]]
+_UNCUT = 500
+"""Columns where no terminal reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,12 @@ def _voice(spec: AgentSpec, settings: Settings) -> str:
 
 
 def _as_the_stack(settings: Settings) -> tuple[Settings, str | None, str]:
-    """Settings with AGENTS as the stack has it that runs here, where this terminal names none; what it is there ("": not set;
-    None: no stack runs, or none that has gateways); and that in a sentence."""
-    theirs = (running() or {}).get("agents")
+    """Settings with AGENTS and the LLM as the stack has them that runs here, where this terminal names none; what AGENTS is there
+    ("": not set; None: no stack runs, or none that has gateways); and that in a sentence."""
+    stack = running()
+    if stack is not None:
+        settings = settings.model_copy(update=llm_of(stack, settings))
+    theirs = (stack or {}).get("agents")
     if theirs is None:
         return settings.model_copy(update={"agents": agents_here(settings)}), None, ""
     told = f"AGENTS={theirs}" if theirs else "AGENTS is not set there"
@@ -111,15 +116,16 @@ def list_agents(settings: Settings, *, json: bool, more: More = lambda *_: []) -
         console.emit({"source": str(settings.agents or ""), "stack": theirs, "agents": [asdict(row) for row in rows]})
         return not problems
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
-    for column in ("agent", "language", "model", "voice", "file"):
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    for column in ("agent", "lang", "model", "voice", "file"):
+        table.add_column(column, no_wrap=column in ("agent", "lang"))  # who is to be asked for stands there whole
     for row in rows:
         called = f" ({row.called})" if row.called not in ("", row.name) else ""
         cells = (row.name + called, row.language or "any", row.model or "–", row.voice or "–", row.file or "built in")
         if row.problems:
             cells = (row.name, "–", "–", "–", row.file)
-        table.add_row(*map(Text, cells), style="red" if row.problems else "")
-    console.out.print(table)
+        cut = (Text(cell, no_wrap=True, overflow="ellipsis") for cell in cells)
+        table.add_row(*cut, style="red" if row.problems else "")
+    (console.out if console.out.is_terminal else console.terminal(width=_UNCUT)).print(table)
     console.hang("", Text(agents.explain_usual(), style="dim"))
     if whose:
         console.hang("", Text(whose, style="dim"))

@@ -129,15 +129,24 @@ def agents_here(settings: Settings, beside: Path = Path()) -> Path | None:
 
 
 def settings_here(**options: object) -> Settings:
-    """The settings of a process that is to work beside the stack that runs here: where they name no log and no LLM, its."""
+    """The settings of a process that is to work beside the stack that runs here: where they name no log and no LLM, its, and
+    the model that it asks there."""
     settings = load(**options)
     stack = running() if "redis_url" not in settings.model_fields_set else None
     if stack is None:
         return settings
-    found = {"redis_url": stack["redis_url"]}
-    if "llm_base_url" not in settings.model_fields_set:
-        found["llm_base_url"] = stack["llm_base_url"]
-    return load(**(found | options))
+    return load(**({"redis_url": stack["redis_url"]} | llm_of(stack, settings) | options))
+
+
+def llm_of(stack: dict[str, Any], settings: Settings) -> dict[str, str]:
+    """What the stack that runs here answers with, as settings: nothing where `settings` name an endpoint, no model where they
+    name one, or where it asks no endpoint."""
+    if "llm_base_url" in settings.model_fields_set:
+        return {}
+    found = {"llm_base_url": str(stack["llm_base_url"])}
+    if "llm_model" in stack and "llm_model" not in settings.model_fields_set:
+        found["llm_model"] = str(stack["llm_model"])
+    return found
 
 
 def livekit_access(settings: Settings) -> "Access":

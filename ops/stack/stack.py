@@ -102,6 +102,7 @@ class Stack:
         self._ports = Ports(settings, plan.free_ports, plan.on_warn)
         self._told = Told(plan.folder)
         self._models: dict[str, str] = {}
+        self._llm_model = ""
         self._state: Literal["starting", "running", "stopping"] = "starting"
 
     async def __aenter__(self) -> "Stack":
@@ -175,6 +176,8 @@ class Stack:
         more: dict[str, Any] = {"redis_url": self.redis_url, "llm_base_url": self.llm_base_url}
         if self.plan.gateways:
             more["agents"] = str(named.absolute()) if (named := self._agents()) else ""
+        if self._settings.llm_provider == "openai":
+            more["llm_model"] = self._llm_model
         return self.endpoints() | more | {"state": self._state, "processes": self.supervisor.table()}
 
     def _agents(self) -> Path | None:
@@ -194,7 +197,7 @@ class Stack:
         if plan.gateways:
             look_at_the_edge(settings, agents, stages if ours else [], plan.api)
         llm = self._look_at_own_llm() if self.embeds_llm else self._look_at_model_elsewhere()
-        self._models = in_use(settings, llm, stages)
+        self._models, self._llm_model = in_use(settings, llm, stages), llm
         if ours:
             look_at_workers(settings, stages)
         self._ports.check(plan.gateways > 0, plan.api, plan.phones)

@@ -35,9 +35,9 @@ async def _tell(json: bool) -> bool:
         findings.append(finding)
         if not json:
             sign = Text(*_SIGNS[finding.result])
-            console.out.print(sign.append(f"  {finding.check:<12} {finding.found}", "default"), soft_wrap=True)
+            console.hang(sign.append(f"  {finding.check:<12} ", "default"), finding.found)
             if finding.advice:
-                console.out.print(f"      {'':<12} → {finding.advice}", style="yellow", soft_wrap=True)
+                console.hang(f"      {'':<12} ", Text(f"→ {finding.advice}", style="yellow"))
     healthy = all(finding.result != "bad" for finding in findings)
     if json:
         console.emit({"healthy": healthy, "findings": [asdict(finding) for finding in findings]})

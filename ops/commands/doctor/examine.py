@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from ops.commands.doctor import endpoints, languages, log, machine, memories, phones, stages, tools
 from ops.commands.doctor.findings import Finding
-from ops.stack.here import data_folder, running
+from ops.stack.here import data_folder, llm_of, running
 from schemas.config.settings import load
 from schemas.errors import AntiphonError
 
@@ -25,8 +25,10 @@ async def examine() -> AsyncIterator[Finding]:
         yield finding
     async for finding in stages.examine(settings, stack["redis_url"] if stack else None):
         yield finding
-    yield await endpoints.llm(settings, stack["llm_base_url"] if stack else None)
-    for finding in await tools.examine(settings, stack["llm_base_url"] if stack else None):
+    llm = llm_of(stack, settings) if stack else {}
+    asked = settings.model_copy(update={name: llm[name] for name in llm if name == "llm_model"})
+    yield await endpoints.llm(asked, stack["llm_base_url"] if stack else None)
+    for finding in await tools.examine(asked, stack["llm_base_url"] if stack else None):
         yield finding
     for finding in await asyncio.to_thread(machine.models, settings):
         yield finding

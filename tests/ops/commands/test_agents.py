@@ -8,11 +8,11 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from ops import cli
+from ops import cli, console
 from ops.commands.doctor.languages import examine
 from ops.people.call import refuse
 from ops.people.person import CallError
-from ops.stack.agents import where_agents_are
+from ops.stack.agents import list_agents, where_agents_are
 from ops.stack.here import Told
 from schemas.config.settings import load
 
@@ -109,6 +109,35 @@ def test_where_a_stack_runs_it_is_said_which_it_has(
     assert "as the stack that runs here has them: AGENTS is not set there" in said().output
     stack.take_back()
     assert told() == ("agents", None, {"default", "desk", "sales"})  # those beside us
+
+
+def test_the_model_is_the_one_that_the_running_stack_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where this terminal names no LLM: `LLM_MODEL=theirs antiphon up` ran in another one."""
+    monkeypatch.setenv("ANTIPHON_DATA", str(tmp_path / "data"))
+    (tmp_path / "data" / "up").mkdir(parents=True)
+    stack = Told(tmp_path / "data" / "up")
+    stack.tell({"state": "running", "processes": [], "llm_base_url": "http://127.0.0.1:9/v1", "llm_model": "theirs"})
+    assert sales()[0] == "small"
+    monkeypatch.delenv("LLM_BASE_URL")
+    monkeypatch.delenv("LLM_MODEL")
+    assert sales()[0] == "theirs"
+    stack.take_back()
+    assert sales()[0] == "smollm2-135m-instruct"
+
+
+def test_nothing_is_cut_in_a_pipe_and_no_agents_name_in_a_narrow_terminal(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is cut there are models, voices and files."""
+    name = "a-desk-with-a-long-name"
+    (folder / f"{name}.toml").write_text('[llm]\nmodel = "a-model-whose-name-is-longer-than-others"\n')
+    assert f"{name}  en    a-model-whose-name-is-longer-than-others" in said().output
+    monkeypatch.setattr(console, "out", console.terminal(width=80, force_terminal=True, color_system=None))
+    list_agents(load(), json=False)
+    line = next(line for line in capsys.readouterr().out.splitlines() if name in line)
+    assert line.startswith(f"{name}  en    a-model-whose")
+    assert "…" in line
+    assert len(line) <= 80
 
 
 def test_every_complaint_by_file_and_line(folder: Path) -> None:

@@ -24,6 +24,7 @@ import typer
 from typer.testing import CliRunner
 
 from ops import cli, commands, console
+from ops.commands.doctor.command import _tell
 from ops.commands.doctor.log import examine as examine_log
 from ops.commands.doctor.machine import access, completeness
 from ops.commands.doctor.stages import examine as examine_stages
@@ -76,6 +77,8 @@ def test_every_command_has_an_example_and_json(command: str) -> None:
     assert code == console.DONE
     assert re.search(rf"Examples?:\s+(\w+=\S+ )*antiphon {command}\b", text)
     assert "--json" in text
+    examples = re.findall(r"^    (?:\w+=\S+ )*antiphon .+$", text, re.MULTILINE)
+    assert [line for line in examples if len(line) > 80] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -388,6 +391,18 @@ def test_doctor_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(bad) == {"log", "llm", "stt", "tts"}
     assert all(finding["advice"] for finding in bad.values())
     assert "STT_MODEL=/nowhere/model" in bad["stt"]["found"]
+
+
+def test_what_doctor_says_is_wrapped_beside_its_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a terminal of 80 columns the margin is the signs' and the names' own."""
+    monkeypatch.setattr(console, "out", console.terminal(width=80, force_terminal=True, color_system=None))
+    monkeypatch.setenv("TTS_VOICE", "/voices/" + "long" * 30)
+    console.run(lambda: _tell(False))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    assert {line[:6] for line in lines} <= {"ok    ", "look  ", "bad   ", " " * 6}
 
 
 def test_doctor_knows_which_languages_are_spoken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

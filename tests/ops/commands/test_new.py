@@ -41,6 +41,7 @@ def test_a_new_agent_works() -> None:
     assert listed.exit_code == 0
     [row] = [one for one in json.loads(listed.output)["agents"] if one["name"] == "pizza"]
     assert (row["problems"], row["doubts"]) == ([], [])
+    assert "serve it: AGENTS=mine " in said("new", "pasta", "--in", "mine").output
 
 
 def test_nothing_is_written_over() -> None:

@@ -78,6 +78,14 @@ async def test_a_line_says_who_how_long_how_fast_and_how_it_ended(log: Bus) -> N
     assert lines[0].rstrip().endswith("waiting")
 
 
+async def test_a_call_whose_gateway_is_gone_says_so(log: Bus) -> None:
+    """In red, and in words that an operator need not look up."""
+    (row, *_), _ = await Rows(log).latest(1)
+    out = screen(80)
+    reading.print_rows([replace(row, orphaned=True)], await log.now(), out)
+    assert text_of(out).rstrip().endswith("open, gateway is gone")
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 async def test_lines_fit_the_terminal_and_ids_stay_whole(width: int, log: Bus) -> None:
     """Whatever the width: one line a session, its id to be copied; in a pipe nothing is cut."""

@@ -123,7 +123,7 @@ def test_what_a_command_writes_is_its_users_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "call.wav").stat().st_mode) == 0o600
 
 
-def test_what_is_told_of_a_stack_has_no_password(tmp_path: Path) -> None:
+def test_what_is_told_of_a_stack_has_no_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """stack.json can be shown to anybody, and is its owner's only; this user's other commands still have the whole URLs, while it
     runs. A file that a killed stack has left is none of a process that has its number now."""
     folder = tmp_path / "data" / "up"
@@ -132,11 +132,15 @@ def test_what_is_told_of_a_stack_has_no_password(tmp_path: Path) -> None:
     told = Told(folder)
     told.tell({"state": "starting", "processes": []} | urls)
     assert running() is None
-    told.tell({"state": "running", "processes": []} | urls)
+    told.tell({"state": "running", "processes": [], "llm_model": "theirs"} | urls)
     assert "swordfish" not in (folder / "stack.json").read_text()
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     assert settings_here().redis_url == urls["redis_url"]
-    assert settings_here().llm_base_url == urls["llm_base_url"]
+    assert (settings_here().llm_base_url, settings_here().llm_model) == (urls["llm_base_url"], "theirs")
+    monkeypatch.setenv("LLM_MODEL", "ours")
+    assert settings_here().llm_model == "ours"
+    monkeypatch.setenv("LLM_BASE_URL", "http://other/v1")
+    assert settings_here().llm_base_url == "http://other/v1"
     left = json.loads((folder / "stack.json").read_text())
     assert told_in(folder) == left
     (folder / "stack.json").write_text(json.dumps(left | {"born": left["born"] - 1}))
