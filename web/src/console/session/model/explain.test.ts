@@ -58,6 +58,16 @@ test("Another part that mostly waited is told, too.", () => {
   expect(told?.because).toContain("TTS waited 350 ms of its 400 ms for a free worker.");
 });
 
+test("What went wrong until it was heard is told, apart from what went wrong before it was waited for.", () => {
+  const at = (at_s: number, kind: Turn["notes"][number]["kind"]) => ({ at_s, kind, text: "" });
+  const notes = [at(2, "expired"), at(10.2, "failed"), at(10.4, "retry"), at(12, "interruption"), at(13, "failed")];
+  const told = explain(turn(1, [bar("llm", 1500)], { began_s: 10, notes }));
+  expect(told?.because.slice(1)).toEqual([
+    "In that time a job failed, or was tried again: it stands below.",
+    "Before that, while the caller was not done, a job came too late: it stands below.",
+  ]);
+});
+
 test("A turn of which nothing was heard has no time to explain, but says how it ended.", () => {
   const dropped = turn(1, [], { how: "dropped", reason: "backchannel" });
   expect(explain(dropped)).toBeNull();

@@ -1,7 +1,7 @@
 import { cutBy, cutOf } from "@/console/session/model/heard";
 import type { Turn } from "@/console/session/model/shapes";
 
-/** Under a reply that was cut: what had been heard of it, what had not, and what the caller said over it. */
+/** Of a reply that was cut: what had been heard of it, what had not, and what the caller said over it. */
 export function Cut({ turn, all }: { turn: Turn; all: readonly Turn[] }) {
   const cut = cutOf(turn);
   if (cut === null) return null;

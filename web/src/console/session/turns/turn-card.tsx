@@ -30,7 +30,7 @@ interface Props {
   onFork: ((turn: number) => void) | null;
 }
 
-/** One turn: how long it took and why, in words; where the time went; what was said, and what was heard of it. */
+/** One turn: how long it took and why, in words; what was heard of it, where it was cut; where the time went; what was said. */
 export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices, agent, current, onFork }: Props) {
   const [open, setOpen] = useState(false);
   const why = useMemo(() => explain(turn, all), [turn, all]);
@@ -84,9 +84,9 @@ export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices
             {how && !cut ? <p className={why ? "mt-1 text-muted" : "text-muted"}>{how}.</p> : null}
           </div>
         ) : null}
+        <Cut turn={turn} all={all} />
         {turn.bars.length ? <Waterfall turn={turn} clock={clock} /> : null}
         <Transcript turn={turn} clock={clock} agent={agent} />
-        <Cut turn={turn} all={all} />
         <Notes notes={turn.notes.map((note) => shortened(note, how))} clock={clock} />
         <Pending pending={turn.pending} clock={clock} />
         {works.length ? (
