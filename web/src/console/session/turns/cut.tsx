@@ -14,7 +14,7 @@ export function Cut({ turn, all }: { turn: Turn; all: readonly Turn[] }) {
       <dd className="break-words text-muted">{cut.unheard ? `“${cut.unheard}”` : "nothing: no more of it was made"}</dd>
       {by ? (
         <>
-          <dt className="font-medium">The caller said</dt>
+          <dt className="font-medium">The caller cut in</dt>
           <dd className="break-words">“{by}”</dd>
         </>
       ) : null}
