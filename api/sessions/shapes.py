@@ -101,7 +101,8 @@ class WordView(BaseModel):
 
 
 class UtteranceView(BaseModel):
-    """Between two silences. `text`: None until it is transcribed; `lost`: no transcript came, and why."""
+    """Between two silences. `text`: None until it is transcribed; `lost`: no transcript came, and why: `text` is then what had
+    been found in it before it went on, or None."""
 
     utterance: str
     participant: str

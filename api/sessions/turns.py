@@ -214,7 +214,7 @@ def _utterance(utterance: Utterance, state: SessionState, spoken: Spoken | None)
         name=_shown(state, utterance.participant),
         start_s=round(start, 3),
         end_s=round(end, 3),
-        text=utterance.text,
+        text=utterance.text if utterance.lost is None else utterance.words or None,  # what it carries was found before
         language=spoken.language if spoken is not None else "",
         words=[
             WordView(word=word.text, start_s=round(start + word.start, 3), end_s=round(start + word.end, 3))

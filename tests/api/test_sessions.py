@@ -7,7 +7,16 @@ import pytest
 
 from api.house import House
 from schemas.codec import event_from_json
-from schemas.events import Event, MessageReceived, ParticipantJoined, TurnCommitted, TurnEnded
+from schemas.events import (
+    Event,
+    MessageReceived,
+    ParticipantJoined,
+    StageExpired,
+    TranscriptFinal,
+    TurnCommitted,
+    TurnEnded,
+    UtteranceCaptured,
+)
 from schemas.log import MemoryBus
 from tests.api.sessions import XSS, golden, keep, open_session
 
@@ -39,6 +48,26 @@ async def test_words_were_heard_as_the_turn_says(client: httpx2.AsyncClient, hou
     assert story["heard"] == "Once upon"
     assert [word["word"] for word in story["words"] if word["heard"]] == ["Once", "upon"]
     assert [one["heard"] for one in others] == [""] * len(others)
+
+
+async def test_words_that_were_found_outlive_a_transcript_that_is_lost(
+    client: httpx2.AsyncClient, house: House
+) -> None:
+    """Who spoke on and was not transcribed again has said what was found before, as the LLM was told."""
+    events = golden("reopened")
+    again = next(place for place, event in enumerate(events) if isinstance(event, UtteranceCaptured) and event.replaces)
+    place = next(place for place in range(again, len(events)) if isinstance(events[place], TranscriptFinal))
+    before = next(event for event in events if isinstance(event, TranscriptFinal))
+    after = events[place]
+    assert isinstance(after, TranscriptFinal)
+    events[place] = StageExpired(seq=after.seq, at=after.at, turn=after.turn, stage="stt", utterance=after.utterance)
+    await keep(house, "s1", events[: place + 1])
+    (turn,) = (await client.get("/v1/sessions/s1")).json()["turns"]
+    (utterance,) = turn["utterances"]
+    assert (utterance["text"], utterance["lost"]) == (before.text, "expired")
+    assert turn["text"] == before.text
+    said = (await client.get("/v1/sessions/s1/transcript.txt")).text
+    assert before.text in said
 
 
 async def test_what_waits_is_shown(client: httpx2.AsyncClient, house: House) -> None:

@@ -5209,7 +5209,8 @@ export interface components {
         };
         /**
          * UtteranceView
-         * @description Between two silences. `text`: None until it is transcribed; `lost`: no transcript came, and why.
+         * @description Between two silences. `text`: None until it is transcribed; `lost`: no transcript came, and why: `text` is then what had
+         *     been found in it before it went on, or None.
          */
         UtteranceView: {
             /** End S */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ending, explain, hasFailed } from "@/console/session/model/explain";
-import { cutOf, unvoiced } from "@/console/session/model/heard";
+import { cutBy, cutOf, unvoiced } from "@/console/session/model/heard";
 import type { Bar, Sentence, Turn } from "@/console/session/model/shapes";
 
 function bar(part: string, ms: number, queued = 0): Bar {
@@ -58,6 +58,16 @@ test("Another part that mostly waited is told, too.", () => {
   expect(told?.because).toContain("TTS waited 350 ms of its 400 ms for a free worker.");
 });
 
+test("What went wrong until it was heard is told, apart from what went wrong before it was waited for.", () => {
+  const at = (at_s: number, kind: Turn["notes"][number]["kind"]) => ({ at_s, kind, text: "" });
+  const notes = [at(2, "expired"), at(10.2, "failed"), at(10.4, "retry"), at(12, "interruption"), at(13, "failed")];
+  const told = explain(turn(1, [bar("llm", 1500)], { began_s: 10, notes }));
+  expect(told?.because.slice(1)).toEqual([
+    "In that time a job failed, or was tried again: it stands below.",
+    "Before that, while the caller was not done, a job came too late: it stands below.",
+  ]);
+});
+
 test("A turn of which nothing was heard has no time to explain, but says how it ended.", () => {
   const dropped = turn(1, [], { how: "dropped", reason: "backchannel" });
   expect(explain(dropped)).toBeNull();
@@ -107,6 +117,36 @@ test("An interrupted reply is split where it was cut: into what was heard, to th
   expect(cut).toEqual({ heard: "Once upon", unheard: "a time. He had a horse." });
   const whole = turn(1, [bar("llm", 1)], { heard: "Hello.", sentences: [sentence(0, [["Hello.", true]], false)] });
   expect(cutOf(whole)).toBeNull();
+});
+
+test("A reply that was cut after all that was made of it had sounded was cut all the same.", () => {
+  const all = sentence(0, [["Once", true]], true);
+  const cut = cutOf(turn(1, [bar("llm", 1)], { how: "interrupted", heard: "Once", sentences: [all] }));
+  expect(cut).toEqual({ heard: "Once", unheard: "" });
+});
+
+test("What cut a reply is what the caller had begun to say, or had typed, by then; of another reason nobody says anything.", () => {
+  const utterance = (text: string | null, start_s: number) => ({
+    utterance: `u${start_s}`,
+    participant: "ann",
+    name: "Ann",
+    start_s,
+    end_s: start_s + 1,
+    text,
+    language: "en",
+    words: [],
+    over: true,
+    lost: null,
+  });
+  const cut = turn(1, [bar("llm", 1)], { how: "interrupted", reason: "barge_in", ended_s: 5, heard: "Once" });
+  const greeting = turn(2, [], { kind: "own" });
+  const next = turn(3, [], { utterances: [utterance("Wait.", 4.5), utterance("And then?", 7)] });
+  expect(cutBy(cut, [cut, greeting, next])).toBe("Wait.");
+  const typed = turn(3, [], { letters: [{ participant: "ann", name: "Ann", at_s: 5, text: "Stop." }] });
+  expect(cutBy(cut, [cut, typed])).toBe("Stop.");
+  expect(cutBy(cut, [cut, turn(3, [], { utterances: [utterance(null, 4)] })])).toBe("");
+  expect(cutBy(cut, [cut])).toBe("");
+  expect(cutBy({ ...cut, reason: "say" }, [cut, next])).toBe("");
 });
 
 test("What no voice was made for is the sentence's end, or nothing where the voice says other words.", () => {

@@ -1,4 +1,4 @@
-import type { Bar, Turn } from "@/console/session/model/shapes";
+import type { Bar, Note, Turn } from "@/console/session/model/shapes";
 import { latency } from "@/format";
 
 /** Why a turn took as long as it did, in words. `headline`: how long, from what to what. */
@@ -42,7 +42,24 @@ export function explain(turn: Turn, others: readonly Turn[] = []): Explanation |
   for (const bar of sorted.slice(1))
     if (queuedMs(bar) >= Math.max(WORTH_TELLING, bar.ms / 2))
       because.push(`${bar.name} waited ${latency(queuedMs(bar))} of its ${latency(bar.ms)} for a free worker.`);
+  because.push(...troubles(turn, turn.total_ms));
   return { headline, because };
+}
+
+const WRONG: Record<string, string> = { failed: "failed", expired: "came too late", retry: "was tried again" };
+
+/** What went wrong until its first sound; what exactly, its marks say. */
+function troubles(turn: Turn, total: number): string[] {
+  const heard_s = turn.began_s + total / 1000;
+  const tell = (when: string, from_s: number, to_s: number) => {
+    const kinds = new Set(turn.notes.filter(({ at_s }) => at_s >= from_s && at_s < to_s).map(({ kind }) => kind));
+    const what = Object.entries(WRONG).flatMap(([kind, words]) => (kinds.has(kind as Note["kind"]) ? [words] : []));
+    return what.length === 0 ? [] : [`${when} a job ${what.join(", or ")}: it stands below.`];
+  };
+  return [
+    ...tell("In that time", turn.began_s, heard_s),
+    ...tell("Before that, while the caller was not done,", Number.NEGATIVE_INFINITY, turn.began_s),
+  ];
 }
 
 function lead(longest: Bar, next: Bar | undefined, total: number): string {

@@ -30,7 +30,7 @@ interface Props {
   onFork: ((turn: number) => void) | null;
 }
 
-/** One turn: how long it took and why, in words; where the time went; what was said, and what was heard of it. */
+/** One turn: how long it took and why, in words; what was heard of it, where it was cut; where the time went; what was said. */
 export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices, agent, current, onFork }: Props) {
   const [open, setOpen] = useState(false);
   const why = useMemo(() => explain(turn, all), [turn, all]);
@@ -80,13 +80,13 @@ export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices
         {why || (how && !cut) ? (
           <div className="max-w-prose text-sm">
             {why ? <p className="font-medium">{why.headline}</p> : null}
-            {why?.because.length ? <p className="text-muted">{why.because.join(" ")}</p> : null}
+            {why?.because.length ? <p className="text-muted">{unbroken(why.because.join(" "))}</p> : null}
             {how && !cut ? <p className={why ? "mt-1 text-muted" : "text-muted"}>{how}.</p> : null}
           </div>
         ) : null}
+        <Cut turn={turn} all={all} />
         {turn.bars.length ? <Waterfall turn={turn} clock={clock} /> : null}
         <Transcript turn={turn} clock={clock} agent={agent} />
-        <Cut turn={turn} />
         <Notes notes={turn.notes.map((note) => shortened(note, how))} clock={clock} />
         <Pending pending={turn.pending} clock={clock} />
         {works.length ? (
@@ -105,6 +105,11 @@ export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices
     </article>
   );
 });
+
+/** No line ends between a figure and its unit. */
+function unbroken(text: string): string {
+  return text.replace(/(\d) (m?s|%)(?!\w)/g, "$1\u00a0$2");
+}
 
 /** What was heard of it stands above already. */
 function shortened(note: Note, how: string): Note {
