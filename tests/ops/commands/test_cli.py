@@ -349,7 +349,7 @@ def test_the_benchmarks_are_listed() -> None:
     assert set(json.loads(out)["benchmarks"]) == {
         "latency", "api", "barge-in", "console", "log", "stt", "stages", "vad", "calls", "rooms", "turns", "dispatch",
         "scale-stt", "reading", "archive", "archive-list", "fold", "replay-turns", "curve", "peers",
-        "simulate", "tools",
+        "simulate", "tools", "phrases",
     }  # fmt: skip
 
 
