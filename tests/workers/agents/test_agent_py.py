@@ -1,11 +1,16 @@
 """What a builder writes in agent.py: what the model is told of it, and what becomes of mistakes."""
 
+import asyncio
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from workers.agents import ArgumentsError, Codes, Context, Recorded, load
+from schemas.config.agent import AgentSpec
+from schemas.session.state import SessionState
+from workers.agents import AgentCode, ArgumentsError, Codes, Context, Recorded, load
+from workers.agents._threads import MOST_LEFT
+from workers.tools import Call, Doing, Moves, Returned, call
 
 MENU = """
     from __future__ import annotations
@@ -140,3 +145,75 @@ async def test_what_hangs_harms_nobody(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("workers.agents._loading.WITHIN", 0.05)
     code = await Codes().of(written(tmp_path, "import threading\nthreading.Event().wait()\n"))
     assert "not read within 0.05 s" in code.problem
+
+
+_HANGS = """
+    import asyncio, threading, time
+
+    from workers.agents import tool
+
+    come_back = threading.Event()
+
+
+    @tool
+    async def spins() -> str:
+        "Never yields, for three seconds."
+        until = time.monotonic() + 3.0
+        while time.monotonic() < until:
+            pass
+        return "too late"
+
+
+    @tool
+    async def is_well() -> str:
+        "All is well."
+        await asyncio.sleep(0)
+        return "well"
+
+
+    @tool
+    def hangs() -> str:
+        "Hangs."
+        come_back.wait()
+        return "back"
+
+
+    @tool
+    def plain() -> str:
+        "Answers."
+        return "plain"
+"""
+
+
+async def called_by(code: AgentCode, name: str, timeout: float = 5.0) -> Returned:
+    class Log:
+        async def post(self, session: str, request: str, event: object) -> None: ...
+
+    doing = Doing(Log(), "session", "call", lambda text: None, Moves(SessionState(agent=AgentSpec())))  # type: ignore[arg-type]
+    return await call(Call("call", code.tools[name], {}, timeout, 4_000), Context(), doing)
+
+
+async def test_an_async_tool_that_never_yields_holds_up_no_other_session(tmp_path: Path) -> None:
+    """The worker's own loop goes on, and another session's async tool is answered though the first still spins."""
+    code = load(written(tmp_path, _HANGS))
+    spinning = asyncio.ensure_future(called_by(code, "spins", timeout=2.0))
+    await asyncio.sleep(0.1)
+    assert (await called_by(code, "is_well")).result == "well"
+    assert not spinning.done()
+    assert (await spinning).error.startswith("no result within 2 s")
+
+
+async def test_a_plain_tool_that_hangs_takes_no_threads_from_others(tmp_path: Path) -> None:
+    """Once as many calls of it hang as may, it is refused in a sentence; other tools are called, and so is it, when it is back."""
+    code = load(written(tmp_path, _HANGS))
+    for _ in range(MOST_LEFT):
+        assert (await called_by(code, "hangs", timeout=0.01)).error.startswith("no result within")
+    refused = await called_by(code, "hangs")
+    assert "8 calls of hangs have not come back" in refused.error
+    assert (await called_by(code, "plain")).result == "plain"
+    code.module["come_back"].set()
+    for _ in range(500):
+        if (again := await called_by(code, "hangs")).result == "back":
+            break
+        await asyncio.sleep(0.01)
+    assert again.result == "back"
