@@ -20,8 +20,8 @@ _ANSWERS = 0.5
 
 
 async def aside(work: Coroutine[Any, Any, Any], name: str) -> Any:
-    """What it answers or raises. Cancelled, it is cancelled there, too. A loop on which it can't even begin, or that does not turn
-    when it is cancelled, is given up, and the next one gets another. Busy: that was done too often."""
+    """What it answers or raises. Cancelled, it is cancelled there, too. A loop on which it can't even begin, or that does not
+    turn when it is cancelled, is given up, and the next one gets another. Busy: that was done too often."""
     if getattr(asyncio.get_running_loop(), "virtual", False):
         return await work  # virtual time waits for no thread
     while (loop := _loops.present()) is not None:

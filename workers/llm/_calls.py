@@ -40,8 +40,7 @@ class Pieces:
     def add(self, pieces: Iterable[CallPiece]) -> None:
         for piece in pieces:
             call = next((call for call in reversed(self._calls) if call[0] == piece.index), None)
-            another = call is not None and piece.id and call[3] and piece.id != call[3] and piece.name
-            if call is None or another:
+            if call is None or _another(call, piece):
                 if len(self._calls) >= MOST:
                     return
                 call = [piece.index, "", "", piece.id]
@@ -52,6 +51,16 @@ class Pieces:
 
     def calls(self) -> tuple[CalledTool, ...]:
         return tuple(CalledTool(name, _arguments(text), text) for _, name, text, _ in self._calls if name)
+
+
+def _another(call: list[Any], piece: CallPiece) -> bool:
+    """Whether a piece of the same index begins another call: it has a name, and another id, or whole arguments behind whole
+    ones."""
+    if not (piece.name and call[1]):
+        return False
+    if piece.id and call[3]:
+        return bool(piece.id != call[3])
+    return bool(call[2].strip() and piece.arguments.strip() and _arguments(call[2]) is not None)
 
 
 def _arguments(text: str) -> dict[str, Any] | None:

@@ -157,11 +157,10 @@ _HANGS = """
 
     @tool
     async def spins() -> str:
-        "Never yields, for three seconds."
-        until = time.monotonic() + 3.0
-        while time.monotonic() < until:
-            pass
-        return "too late"
+        "Never yields."
+        while not come_back.is_set():
+            time.sleep(0.001)
+        return "at last"
 
 
     @tool
@@ -196,15 +195,16 @@ async def called_by(code: AgentCode, name: str, timeout: float = 5.0) -> Returne
 async def test_an_async_tool_that_never_yields_holds_up_no_other_session(tmp_path: Path) -> None:
     """The worker's own loop goes on, and another session's async tool is answered though the first still spins."""
     code = load(written(tmp_path, _HANGS))
-    spinning = asyncio.ensure_future(called_by(code, "spins", timeout=2.0))
+    spinning = asyncio.ensure_future(called_by(code, "spins", timeout=60.0))
     await asyncio.sleep(0.1)
-    assert (await called_by(code, "is_well")).result == "well"
+    assert (await called_by(code, "is_well", timeout=60.0)).result == "well"
     assert not spinning.done()
-    assert (await spinning).error.startswith("no result within 2 s")
+    code.module["come_back"].set()
+    assert (await spinning).result == "at last"
 
 
 async def test_a_plain_tool_that_hangs_takes_no_threads_from_others(tmp_path: Path) -> None:
-    """Once as many calls of it hang as may, it is refused in a sentence; other tools are called, and so is it, when it is back."""
+    """Once as many calls of it hang as may, it is refused; other tools are called, and so is it, when one is back."""
     code = load(written(tmp_path, _HANGS))
     for _ in range(MOST_LEFT):
         assert (await called_by(code, "hangs", timeout=0.01)).error.startswith("no result within")
@@ -217,3 +217,37 @@ async def test_a_plain_tool_that_hangs_takes_no_threads_from_others(tmp_path: Pa
             break
         await asyncio.sleep(0.01)
     assert again.result == "back"
+
+
+@pytest.mark.parametrize("said", ["s3cr3t/key+1", "Authorization: Bearer s3cr3t/key+1", "?key=s3cr3t%2Fkey%2B1"])
+async def test_a_secret_is_told_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, said: str
+) -> None:
+    """Neither in what a tool answers, nor in what it raises, nor in the worker's log."""
+    monkeypatch.setenv("TOOL_SHOP", "Bearer s3cr3t/key+1")
+    code = load(
+        written(
+            tmp_path,
+            f"""
+            from workers.agents import tool
+
+            SAID = {said!r}
+
+            @tool
+            def tells() -> str:
+                "Quotes."
+                return SAID
+
+            @tool
+            def fails() -> str:
+                "Raises."
+                raise ValueError("refused: " + SAID)
+            """,
+        )
+    )
+    answers = [await called_by(code, "tells"), await called_by(code, "fails")]
+    told = " ".join((answers[0].result, answers[1].error, caplog.text))
+    assert "s3cr3t" not in told
+    assert "(TOOL_SHOP)" in answers[0].result
+    assert "ValueError: refused: " in answers[1].error
+    assert "the tool fails failed" in caplog.text

@@ -145,6 +145,27 @@ async def test_a_wrong_file_is_one_sentence(
     assert not tools
 
 
+def test_a_strange_operation_takes_only_itself(spec: HttpSpec, tmp_path: Path) -> None:
+    """Of another shape, it is left out; a schema that refers to itself in many places has an end."""
+    tree = {"type": "object", "properties": {f"child{n}": {"$ref": "#/components/schemas/Tree"} for n in range(20)}}
+    body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Tree"}}}}
+    document = {
+        **API,
+        "paths": {
+            **API["paths"],
+            "/odd": {"get": {"operationId": "odd", "parameters": ["id"]}},
+            "/tree": {"post": {"operationId": "plant", "requestBody": body}},
+        },
+        "components": {"schemas": {**API["components"]["schemas"], "Tree": tree}},
+    }
+    (tmp_path / "api.json").write_text(json.dumps(document))
+    tools, problem = operations(spec, tmp_path)
+    assert problem.endswith("api.json: the operation odd is not as OpenAPI 3 has it; it is left out")
+    names = {tool.name for tool in tools}
+    assert names == {"order", "place_order", "away", "much", "broken", "plant"}
+    assert len(json.dumps(next(tool for tool in tools if tool.name == "plant").parameters)) < 200_000
+
+
 async def test_the_weather(server: tuple[str, list[web.Request]]) -> None:
     """By the two addresses that the agent names."""
     spec = Tools(builtin=["weather"], places_url=f"{server[0]}/places", weather_url=f"{server[0]}/weather")
