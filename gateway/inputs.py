@@ -51,8 +51,11 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
+    """`note`: nobody wrote it: the gateway tells the agent what became of the call, as one who is in it would."""
+
     participant: str
     text: str
+    note: bool = False
 
     def __post_init__(self) -> None:
         _set(self, participant=identity(self.participant), text=plain(self.text, LONGEST_MESSAGE).strip())

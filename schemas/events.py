@@ -297,11 +297,13 @@ class TurnEnded(GatewayEvent):
 
 
 class MessageReceived(GatewayEvent):
-    """A typed message of a participant (chat, API): answered like speech, without hearing."""
+    """A typed message of a participant (chat, API): answered like speech, without hearing. `note`: none of theirs, but what the
+    platform tells the agent of their call: keys that were pressed, a transfer that failed. Only gateways write such."""
 
     type: Literal["message.received"] = "message.received"
     participant: str
     text: str
+    note: bool = False
 
 
 class AgentWoke(GatewayEvent):

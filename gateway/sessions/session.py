@@ -190,7 +190,7 @@ class Session:
         why = "" if self.over.is_set() else self.room.act(asked.action, asked.arguments)
         if why:
             log.warning("%s: %s", asked.action, why, extra={"session": self.name})
-            self.feed(Typed(self.state.linked or "", f"({asked.action} could not be done: {why})"))
+            self.feed(Typed(self.state.linked or "", f"({asked.action} could not be done: {why})", note=True))
 
     async def _refold(self) -> None:
         """The log lost its tail: begin anew with what it has."""

@@ -187,8 +187,8 @@ def _take(draft: Draft, item: Input) -> None:
             presence.joined(draft, item)
         case Left():
             presence.left(draft, item)
-        case Typed(participant, text):
-            replying.typed(draft, participant, text)
+        case Typed(participant, text, note):
+            replying.typed(draft, participant, text, note)
         case PushToTalk():
             presence.push_to_talk(draft, item)
         case Digits():

@@ -250,8 +250,8 @@ def _entry(noted: _Noted) -> Entry:
             return ["joined", now, participant, kind, name, dict(attributes)]
         case Left(participant, reason):
             return ["left", now, participant, reason]
-        case Typed(participant, text):
-            return ["typed", now, participant, text]
+        case Typed(participant, text, note):
+            return ["typed", now, participant, text, *([True] if note else [])]
         case Digits(participant, digits):
             return ["digits", now, participant, digits]
         case PushToTalk(participant, pressed, cancel, head):
@@ -344,7 +344,7 @@ _READERS: dict[str, Any] = {
     "queues": lambda log, stt, llm, tts: Queues(int(stt), int(llm), int(tts)),
     "joined": lambda log, participant, kind, name, attributes: Joined(participant, kind, name, dict(attributes)),
     "left": lambda log, participant, reason: Left(participant, reason),
-    "typed": lambda log, participant, text: Typed(participant, text),
+    "typed": lambda log, participant, text, note=False: Typed(participant, text, bool(note)),
     "digits": lambda log, participant, digits: Digits(participant, digits),
     "pressed": lambda log, participant, head=None: PushToTalk(participant, True, head=head),
     "released": lambda log, participant, head=None: PushToTalk(participant, False, head=head),

@@ -141,7 +141,7 @@ def _ask(draft: Draft, turn: Turn) -> bool:
     return True
 
 
-def typed(draft: Draft, participant: str, text: str) -> None:
+def typed(draft: Draft, participant: str, text: str, note: bool = False) -> None:
     """A written message interrupts and is answered at once; its turn waits while nobody hears, or nobody may interrupt."""
     state = draft.state
     if not text.strip():
@@ -156,7 +156,9 @@ def typed(draft: Draft, participant: str, text: str) -> None:
     turn = state.users_turn
     number = state.next_turn if turn is None else turn.id
     in_flight = turn is not None and turn.reply is not None
-    draft.fact(MessageReceived, turn=number, participant=participant, text=text, raises=in_flight and not here)
+    draft.fact(
+        MessageReceived, turn=number, participant=participant, text=text, note=note, raises=in_flight and not here
+    )
     if here:
         draft.commit(state.turns[number], "text", raises=in_flight, letter=False)
 

@@ -90,7 +90,7 @@ def change_utterance(draft: Draft, name: str, change: Callable[[Utterance], Utte
 
 def _message(draft: Draft, event: MessageReceived) -> None:
     """The gateway's own messages name their turn; those that came by the API wait until the gateway has committed one."""
-    letter = Letter(event.participant, event.text, happened_at(event), event.seq)
+    letter = Letter(event.participant, event.text, happened_at(event), event.seq, event.note)
     turn = opened(draft, event)
     if turn is None:
         draft.letters = (*draft.letters, letter)

@@ -1,7 +1,7 @@
 """The chat as the LLM is given it: who said what, and of the agent only what was heard.
 
 What comes from strangers (names, attributes, words) is one line and bounded: none of it can pose as an instruction of ours or as
-what somebody else said.
+what somebody else said. Round brackets among the users' words are ours alone: theirs become square ones.
 """
 
 import json
@@ -29,6 +29,8 @@ LONGEST_SUMMARY = 8_000
 
 _TELL = "(The result has come. Tell it now, in a sentence.)"
 _FITS = "(From your own files, not said by the user; it may help you to answer what follows:)"
+_OURS = "What stands in round brackets among the user's messages is told by the platform; the user has not said it."
+_SQUARE = str.maketrans("()（）⟮⟯", "[][][]")
 _RUNNING = "(there is no result yet; it is still being done, and is not to be called again)"
 UNKNOWN = (
     "it is unknown whether this has happened: its result was lost. Do not call it again by yourself; tell the user"
@@ -78,7 +80,8 @@ def messages(state: SessionState, number: int, generation: int | None = None, *,
         if reply is not None:
             chat.extend(_tool_rounds(reply.tools, reply, heard_only=False))
     told = values.filled(instructions(state), values_of(state, number, session))
-    parts = (told, _files(state), collecting.told(state), _known(state), _remembered(state), _earlier(state))
+    ours = _OURS if _tells(state, number) else ""
+    parts = (told, ours, _files(state), collecting.told(state), _known(state), _remembered(state), _earlier(state))
     system = "\n\n".join(part for part in parts if part)
     return [{"role": "system", "content": system}, *chat] if system else chat
 
@@ -212,9 +215,10 @@ def _users_words(state: SessionState, turn: Turn, several: bool, generation: int
     reply = _standing(turn, generation)
     if reply is not None and reply.told is not None:
         return one_line(reply.told, _LONGEST_WORDS)
-    said = [(utterance.participant, utterance.words) for utterance in turn.utterances if utterance.words]
-    said += [(letter.participant, letter.text) for letter in turn.letters]
-    said = [(who, one_line(text, _LONGEST_WORDS)) for who, text in said]
+    said = [(utterance.participant, _theirs(utterance.words)) for utterance in turn.utterances if utterance.words]
+    for one in turn.letters:
+        text = _theirs(one.text)
+        said.append((one.participant, f"({text.strip('[]')})" if one.note else text))
     if not several:
         return " ".join(text for _, text in said)
     lines: list[tuple[str, str]] = []
@@ -224,6 +228,16 @@ def _users_words(state: SessionState, turn: Turn, several: bool, generation: int
         else:
             lines.append((who, text))
     return "\n".join(f"{_name(state, who)}: {text}" for who, text in lines)
+
+
+def _theirs(text: str) -> str:
+    return one_line(text, _LONGEST_WORDS).translate(_SQUARE)
+
+
+def _tells(state: SessionState, number: int) -> bool:
+    """Whether a note of ours may be in the chat: as seldom another answer as can be, for servers keep the prompt."""
+    turns = [turn for turn in state.turns.values() if turn.id <= number]
+    return state.agent.knowledge.mode == "always" or any(one.note for turn in turns for one in turn.letters)
 
 
 def _name(state: SessionState, identity: str) -> str:

@@ -72,12 +72,13 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A typed message."""
+    """A typed message. `note`: what the platform tells the agent, and nobody wrote."""
 
     participant: str
     text: str
     at: Micros
     seq: int
+    note: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +261,12 @@ class Turn:
         """What the users said and typed, joined."""
         said = [utterance.words for utterance in self.utterances if utterance.words]
         return " ".join(said + [letter.text for letter in self.letters])
+
+    @property
+    def words(self) -> str:
+        """The same without what the platform notes."""
+        said = [utterance.words for utterance in self.utterances if utterance.words]
+        return " ".join(said + [letter.text for letter in self.letters if not letter.note])
 
     @property
     def started_at(self) -> Micros | None:

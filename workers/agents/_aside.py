@@ -9,7 +9,7 @@ from typing import Any
 
 from workers.agents._threads import Busy
 
-__all__ = ["aside"]
+__all__ = ["aside", "awaited"]
 
 log = logging.getLogger("antiphon.agents")
 
@@ -20,19 +20,38 @@ _ANSWERS = 0.5
 
 
 async def aside(work: Coroutine[Any, Any, Any], name: str) -> Any:
-    """What it answers or raises. Cancelled, it is cancelled there, too; where it does not even yield, its loop is given up, and
-    the next one gets another. Busy: that was done too often."""
-    loop = _loops.present()
-    if loop is None:
-        work.close()
-        raise Busy(f"{_MOST} loops are held by functions that never yield")
-    running = asyncio.run_coroutine_threadsafe(work, loop)
-    try:
-        return await asyncio.wrap_future(running)
-    except asyncio.CancelledError:
-        running.cancel()
-        threading.Thread(target=_loops.check, args=(loop, name), name="hooks' loop", daemon=True).start()
-        raise
+    """What it answers or raises. Cancelled, it is cancelled there, too. A loop on which it can't even begin, or that does not
+    turn when it is cancelled, is given up, and the next one gets another. Busy: that was done too often."""
+    if getattr(asyncio.get_running_loop(), "virtual", False):
+        return await work  # virtual time waits for no thread
+    while (loop := _loops.present()) is not None:
+        claim = threading.Lock()
+        running = asyncio.run_coroutine_threadsafe(_begun(work, claim), loop)
+        waiting = asyncio.wrap_future(running)
+        try:
+            await asyncio.wait({waiting}, timeout=_ANSWERS)
+            if waiting.done() or not claim.acquire(blocking=False):
+                return await waiting
+        except asyncio.CancelledError:
+            running.cancel()
+            if claim.acquire(blocking=False):
+                work.close()
+            threading.Thread(target=_loops.check, args=(loop, name), name="hooks' loop", daemon=True).start()
+            raise
+        running.cancel()  # somebody else's holds the loop: this one begins on another
+        _loops.give_up(loop, "an async tool or hook")
+    work.close()
+    raise Busy(f"{_MOST} loops are held by functions that never yield")
+
+
+async def awaited(found: Any) -> Any:
+    """What a plain function gave to be awaited, as a coroutine."""
+    return await found
+
+
+async def _begun(work: Coroutine[Any, Any, Any], claim: threading.Lock) -> Any:
+    """Unless whoever wants it has given up this loop meanwhile."""
+    return await work if claim.acquire(blocking=False) else None
 
 
 class _Loops:
@@ -51,22 +70,29 @@ class _Loops:
             return self._present
 
     def check(self, loop: asyncio.AbstractEventLoop, name: str) -> None:
-        """Whether it still turns; else it is waited for, however long that takes."""
+        """Whether it still turns."""
         turns = threading.Event()
         with contextlib.suppress(RuntimeError):  # closed: it was given up before
             loop.call_soon_threadsafe(turns.set)
-        if turns.wait(_ANSWERS):
-            return
+        if not turns.wait(_ANSWERS):
+            self.give_up(loop, name)
+
+    def give_up(self, loop: asyncio.AbstractEventLoop, name: str) -> None:
         with self._lock:
             if self._present is not loop:
                 return
             self._present = None
             self._given_up += 1
         log.error("%s never yields (a loop without end, or a blocking call in an async function): left to itself", name)
-        turns.wait()  # it came to an end after all
+        asyncio.run_coroutine_threadsafe(self._wound_up(loop), loop)
+
+    async def _wound_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """It turns after all: whoever is still at work on it comes to an end."""
         with self._lock:
             self._given_up -= 1
-        loop.call_soon_threadsafe(loop.stop)
+        while len(asyncio.all_tasks()) > 1:
+            await asyncio.sleep(_ANSWERS)
+        loop.stop()
 
 
 def _turn(loop: asyncio.AbstractEventLoop) -> None:

@@ -1,14 +1,14 @@
 """`@tool`: what marks a function, and what the stages make of it."""
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
+from workers.agents._aside import aside, awaited
 from workers.agents._context import Context
 from workers.agents._schema import Signature, WrongFunction, signature_of
-from workers.agents._threads import in_thread
+from workers.agents._threads import in_thread, name_of
 
 __all__ = ["MARK", "Tool", "ToolError", "marked", "tool"]
 
@@ -124,8 +124,8 @@ def _runner(function: Callable[..., Any], about: Signature) -> Callable[[Context
     async def run(context: Context, arguments: dict[str, Any]) -> Any:
         first = (context,) if about.context else ()
         if inspect.iscoroutinefunction(function):
-            return await function(*first, **arguments)
-        found = await in_thread(lambda: function(*first, **arguments), function.__name__)
-        return await found if inspect.isawaitable(found) and not isinstance(found, asyncio.Future) else found
+            return await aside(function(*first, **arguments), function.__name__)
+        found = await in_thread(lambda: function(*first, **arguments), function.__name__, name_of(function))
+        return await aside(awaited(found), function.__name__) if inspect.isawaitable(found) else found
 
     return run

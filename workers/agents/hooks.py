@@ -12,10 +12,10 @@ from types import MappingProxyType, ModuleType
 from typing import Any, TypeVar
 
 from schemas.config.conversation import HOOKS, HookName
-from workers.agents._aside import aside
+from workers.agents._aside import aside, awaited
 from workers.agents._context import Context
 from workers.agents._schema import WrongFunction
-from workers.agents._threads import in_thread
+from workers.agents._threads import in_thread, name_of
 
 __all__ = [
     "NO_HOOKS",
@@ -126,12 +126,8 @@ class Hook:
         given = (context, about)[: self.takes]
         if inspect.iscoroutinefunction(self.function):
             return await aside(self.function(*given), self.name)
-        found = await in_thread(lambda: self.function(*given), self.name)
-        return await aside(_awaited(found), self.name) if inspect.isawaitable(found) else found
-
-
-async def _awaited(found: Any) -> Any:
-    return await found
+        found = await in_thread(lambda: self.function(*given), self.name, name_of(self.function))
+        return await aside(awaited(found), self.name) if inspect.isawaitable(found) else found
 
 
 NO_HOOKS: Mapping[HookName, Hook] = MappingProxyType({})

@@ -20,6 +20,9 @@ LONGEST = 32_000
 """Characters of one call's arguments."""
 _NAMES = ("name", "function", "tool", "tool_name", "function_name")
 _ARGUMENTS = ("arguments", "parameters", "args", "input", "tool_input", "function_args")
+_BEGINS = re.compile(r"[\[{]")
+_IN_VAIN = 200
+"""Brackets that begin no JSON, after which no more is looked for: each is read as far as it goes."""
 _FUNCTION = re.compile(r"<function=(?P<name>[\w-]{1,64})>(?P<rest>.*?)(?:</function>|\Z)", re.DOTALL)
 
 
@@ -40,18 +43,37 @@ class Pieces:
     def add(self, pieces: Iterable[CallPiece]) -> None:
         for piece in pieces:
             call = next((call for call in reversed(self._calls) if call[0] == piece.index), None)
-            another = call is not None and piece.id and call[3] and piece.id != call[3] and piece.name
-            if call is None or another:
+            if call is None or _another(call, piece):
                 if len(self._calls) >= MOST:
                     return
                 call = [piece.index, "", "", piece.id]
                 self._calls.append(call)
             call[1] = call[1] or piece.name
+            if call[2].strip() == "{}" and piece.arguments.lstrip().startswith("{"):
+                call[2] = ""  # it only held the place
             if len(call[2]) <= LONGEST:
                 call[2] += piece.arguments
 
     def calls(self) -> tuple[CalledTool, ...]:
-        return tuple(CalledTool(name, _arguments(text), text) for _, name, text, _ in self._calls if name)
+        """Each once: some give one twice, with its id."""
+        once = {(id or place, name, text): None for place, (_, name, text, id) in enumerate(self._calls) if name}
+        return tuple(CalledTool(name, _arguments(text), text) for _, name, text in once)
+
+
+def _another(call: list[Any], piece: CallPiece) -> bool:
+    """Whether a piece of the same index begins another call: it has a name, and another id, or whole arguments behind whole
+    ones."""
+    if not (piece.name and call[1]):
+        return False
+    if piece.id and call[3] and piece.id != call[3]:
+        return True
+    if piece.id and piece.id == call[3] and call[2].strip() == "{}":
+        return False
+    return _whole(call[2]) and _whole(piece.arguments)
+
+
+def _whole(text: str) -> bool:
+    return bool(text.strip()) and _arguments(text) is not None
 
 
 def _arguments(text: str) -> dict[str, Any] | None:
@@ -111,15 +133,17 @@ def _calls(value: Any) -> Iterator[CalledTool]:
 
 
 def _values(text: str) -> Iterator[Any]:
-    """The JSON values in a text, whatever stands between them."""
-    decoder, place = json.JSONDecoder(), 0
+    """The JSON values in a text, whatever stands between them; too many brackets that begin none are given up."""
+    decoder, place, vain = json.JSONDecoder(), 0, 0
     text = _single(text)
-    while (found := re.search(r"[\[{]", text[place:])) is not None:
-        place += found.start()
+    while vain < _IN_VAIN and (found := _BEGINS.search(text, place)) is not None:
+        place = found.start()
         try:
             value, end = decoder.raw_decode(text, place)
-        except (ValueError, RecursionError):
-            place += 1
+        except RecursionError:
+            return
+        except ValueError:
+            place, vain = place + 1, vain + 1
             continue
         yield value
         place = end

@@ -15,7 +15,7 @@ from schemas.events import HookCalled
 from schemas.session.state import SessionState
 from schemas.text.clean import well_formed
 from workers.agents import AgentCode, Answer, Change, Context, Enter, Hook, ToolError, Veto
-from workers.tools import Unreadable, changed
+from workers.tools import Unreadable, changed, hidden
 
 __all__ = ["Looking", "called"]
 
@@ -82,7 +82,7 @@ async def called(
         except Exception as unforeseen:
             error = _told(unforeseen, code)
     if error:
-        decided = _Decided()
+        decided, error = _Decided(), hidden(error)
         log.warning("%s of the agent %s: %s; the call goes on without it", name, agent.name, error[:_ERROR])
     made: dict[str, Any] = {"decision": decided.decision, "text": decided.text, "arguments": decided.arguments}
     return HookCalled(

@@ -59,13 +59,14 @@ class ReplyHooks:
             return "left"
         turn = self._state.turns.get(self._job.turn)
         kind = self._state.agent.hooked.get("on_user_turn")
-        if kind is None or turn is None or not turn.text or turn.own or (turn.commit and turn.commit.why == "tool"):
+        words = turn.words if turn is not None else ""
+        if kind is None or turn is None or not words or turn.own or (turn.commit and turn.commit.why == "tool"):
             return "ask"
         if kind == "once" and not self._job.committed:
             await self._reply.finish("tool")
             return "left"
         call = f"on_user_turn/{turn.id}.{self._job.generation}"
-        about = UserTurn(turn.text, bool(turn.letters), _last_speaker(turn))
+        about = UserTurn(words, bool(turn.letters), _last_speaker(turn))
         return await self._obey(await self._ask("on_user_turn", call, about))
 
     async def enter(self) -> Literal["ask", "left"]:

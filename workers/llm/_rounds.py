@@ -7,7 +7,7 @@ what has returned is not called again; what had begun is, only if the tool may b
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from schemas.bus import Outcome
@@ -159,6 +159,7 @@ class Rounds:
         refused: list[Event] = []
         for place, one in enumerate(calls, len(self._tools)):
             id = f"{self._job.turn}.{self._job.generation}.{place}"
+            one = self._meant(one)
             tool = self._box.tools.get(one.name)
             why = self._refusal(one, len(events))
             verdict = Verdict(one) if why or self.asks is None else await self.asks(id, one)
@@ -191,6 +192,13 @@ class Rounds:
         if not await self._step([*events, *refused], jobs):
             return "left"
         return await self._run(begun, pool=bool(jobs))
+
+    def _meant(self, one: CalledTool) -> CalledTool:
+        """By the tool's own name, where only one comes near: some write `functions.book_table` or `Book-Table`."""
+        if one.name in self._box.tools:
+            return one
+        near = [name for name in self._box.tools if _plain(name) == _plain(one.name)]
+        return replace(one, name=near[0]) if len(near) == 1 else one
 
     def _in_pool(self, asked: bool | None) -> bool:
         return self.state.agent.tools.pool if asked is None else asked
@@ -347,6 +355,10 @@ class _Spoken:
 
     async def done(self) -> None:
         await asyncio.gather(*self._saying, return_exceptions=True)
+
+
+def _plain(name: str) -> str:
+    return name.rpartition(".")[2].replace("-", "_").strip().casefold()
 
 
 def _too_long(arguments: dict[str, Any]) -> bool:

@@ -209,8 +209,8 @@ class _Events:
                 break
             each = chunk(json_value(data))
             if each.whole and self._pieces:
-                each = replace(each, text="")  # the message once more, behind all its pieces
-            self._pieces = self._pieces or (bool(each.text) and not each.whole)
+                each = replace(each, text="", calls=())  # the message once more, behind all its pieces
+            self._pieces = self._pieces or (bool(each.text or each.calls) and not each.whole)
             self._understood = self._understood or each.understood
             self._strange = self._strange or ("" if each.understood else data)
             self.finished = self.finished or each.finish is not None

@@ -39,6 +39,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     came. `random`: dice of that seed for the code under test.
     """
 
+    virtual = True
+    """What would be done aside, in a thread, is done here."""
+
     def __init__(self, seed: int | None = None) -> None:
         super().__init__(_Selector())
         self.random = random.Random(seed)

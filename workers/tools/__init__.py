@@ -5,6 +5,7 @@ from workers.tools._builtin import notes_fields
 from workers.tools._moving import Moves, stamped
 from workers.tools._results import Unreadable, changed
 from workers.tools._running import Call, Doing, Returned, all_posted, call, context_of, posted
+from workers.tools._secrets import hidden
 from workers.tools._toolbox import NO_TOOLS, Toolbox, Toolboxes
 from workers.tools.stage import ToolStage
 
@@ -22,6 +23,7 @@ __all__ = [
     "call",
     "changed",
     "context_of",
+    "hidden",
     "notes_fields",
     "posted",
     "stamped",

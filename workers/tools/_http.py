@@ -20,6 +20,8 @@ _LONGEST = 5 << 20
 _METHODS = ("get", "post", "put", "patch", "delete")
 _DEPTH = 12
 """References within references that are followed."""
+_PARTS = 2_000
+"""Parts of one operation's parameters that are told: schemas that refer to themselves in many places would have no end."""
 
 
 def operations(spec: HttpSpec, folder: Path | None) -> tuple[list[Tool], str]:
@@ -44,13 +46,16 @@ def operations(spec: HttpSpec, folder: Path | None) -> tuple[list[Tool], str]:
     if missing:
         return [], f"{path}: the environment variable {missing[0]} is not set for this worker; its tools are left out"
     everything = spec.allow == ["*"]
-    tools = [
-        _Operation(document, spec, base, method, place, operation).tool(name)
-        for name, method, place, operation in _operations(document)
-        if everything or name in spec.allow
-    ]
-    absent = [] if everything else sorted(set(spec.allow) - {name for name, *_ in _operations(document)})
-    return tools, f"{path}: no operation has the operationId {absent[0]}" if absent else ""
+    tools = []
+    wrong = [] if everything else sorted(set(spec.allow) - {name for name, *_ in _operations(document)})
+    wrong = [f"no operation has the operationId {name}" for name in wrong[:1]]
+    for name, method, place, operation in _operations(document):
+        if everything or name in spec.allow:
+            try:
+                tools.append(_Operation(document, spec, base, method, place, operation).tool(name))
+            except (AttributeError, TypeError, ValueError, RecursionError):
+                wrong.append(f"the operation {name} is not as OpenAPI 3 has it; it is left out")
+    return tools, f"{path}: {'; '.join(wrong[:3])}" if wrong else ""
 
 
 def _first_server(document: Mapping[str, Any]) -> str:
@@ -87,6 +92,7 @@ class _Operation:
         self._told = str(operation.get("description") or operation.get("summary") or f"{method.upper()} {place}")[
             :2_000
         ]
+        self._left = _PARTS
         self._where: dict[str, str] = {}
         self._properties: dict[str, Any] = {}
         self._required: list[str] = []
@@ -115,7 +121,10 @@ class _Operation:
             self._required.append(name)
 
     def _followed(self, value: Any, depth: int = 0) -> Any:
-        """With what it refers to in its place."""
+        """With what it refers to in its place, as far as that is bounded: beyond, anything may stand there."""
+        self._left -= 1
+        if self._left < 0:
+            return {}
         if isinstance(value, list):
             return [self._followed(one, depth) for one in value]
         if not isinstance(value, dict):

@@ -6,15 +6,19 @@ entered them. Calls of all sessions share the connection. A server that dies is 
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from schemas.config.agent import McpSpec
 from schemas.process.tasks import Tasks
 from workers.agents import Context, Tool, ToolError
+from workers.tools._secrets import hidden
 
 __all__ = ["McpServers"]
 
@@ -29,6 +33,8 @@ _AGAIN = 5.0
 _MOST = 64
 """Tools of one server."""
 _LONGEST = 4_000
+_SCHEMA = 20_000
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 class McpServers:
@@ -49,7 +55,7 @@ class McpServers:
             await server.wanted()
             for tool in server.tools:
                 name = tool.name if tool.name not in tools else f"{spec.name}_{tool.name}"[:64]
-                tools.setdefault(name, tool)
+                tools.setdefault(name, replace(tool, name=name))
             if server.problem:
                 problems.append(server.problem)
 
@@ -127,7 +133,7 @@ class _Server:
             self._settled.set()
 
     def _say(self, why: str) -> None:
-        self.problem = f"tools.mcp {self._spec.name}: {why}; its tools are left out until it is back"
+        self.problem = f"tools.mcp {self._spec.name}: {hidden(why)}; its tools are left out until it is back"
         log.error("%s", self.problem)
 
     @contextlib.asynccontextmanager
@@ -158,7 +164,18 @@ class _Server:
         if absent:
             there = ", ".join(one.name for one in found[:20])
             log.error('tools.mcp %s: allow = "%s"; it offers %s', self._spec.name, absent[0], there)
-        return [self._tool(one) for one in found if every or one.name in allow][:_MOST]
+        return [self._tool(one) for one in found if (every or one.name in allow) and self._fits(one)][:_MOST]
+
+    def _fits(self, one: Any) -> bool:
+        """Whether endpoints would take it: one that they refuse would cost each reply, not only this tool."""
+        size = len(json.dumps(one.input_schema or {}, default=str))
+        why = f"a schema of {size:,} characters; at most {_SCHEMA:,} are told to a model" if size > _SCHEMA else ""
+        why = why or (
+            "" if _NAME.fullmatch(one.name) else "a name that endpoints refuse (letters, digits, _ and -, at most 64)"
+        )
+        if why:
+            log.error("tools.mcp %s: its tool %.80r has %s; it is left out", self._spec.name, one.name, why)
+        return not why
 
     def _tool(self, one: Any) -> Tool:
         name: str = one.name

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import copy
 import logging
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from schemas.session.state import SessionState
 from workers.agents import ArgumentsError, Caller, Context, Tool, ToolError
 from workers.tools._moving import MOVES, Moves
 from workers.tools._results import Unreadable, changed, told
+from workers.tools._secrets import hidden
 
 __all__ = ["Call", "Doing", "Returned", "all_posted", "call", "context_of", "posted"]
 
@@ -159,8 +161,8 @@ async def call(one: Call, context: Context, doing: Doing) -> Returned:
             raise
         error = "it was cancelled"  # some libraries raise it where a connection breaks
     except Exception as unforeseen:
-        log.warning("the tool %s failed", one.tool.name, exc_info=unforeseen)
         said = " ".join(str(unforeseen).split())[:300]
+        _tell(one.tool.name, unforeseen)
         error = f"{type(unforeseen).__name__}{f': {said}' if said else ''}"
     state: dict[str, Any] = {}
     with contextlib.suppress(Exception):
@@ -169,4 +171,13 @@ async def call(one: Call, context: Context, doing: Doing) -> Returned:
         except Unreadable as wrong:
             log.error("the tool %s: %s; nothing of it is kept", one.tool.name, wrong)
     await doing.done()
-    return Returned(result, error, state, doing.silent, round(clock() - began, 4))
+    return Returned(hidden(result), hidden(error), state, doing.silent, round(clock() - began, 4))
+
+
+def _tell(tool: str, unforeseen: Exception) -> None:
+    """With where it was raised, unless that would tell a secret."""
+    told = "".join(traceback.format_exception(unforeseen))
+    if hidden(told) == told:
+        log.warning("the tool %s failed", tool, exc_info=unforeseen)
+    else:
+        log.warning("the tool %s failed: %s", tool, hidden(" ".join(told.split())[-600:]))

@@ -48,7 +48,7 @@ class OnThePhone:
             why = await self._transfer(phone, to if ":" in to else f"tel:{to}")
         finally:
             self._moving = False
-        self._put(Typed(phone, f"(the transfer failed: {why})") if why else HungUp("transferred"))
+        self._put(Typed(phone, f"(the transfer failed: {why})", note=True) if why else HungUp("transferred"))
 
 
 async def _press(agent: rtc.LocalParticipant, keys: list[str]) -> None:

@@ -100,8 +100,8 @@ class SipRoom(Room):
             self._keyed_at = self.clock.now()
 
     def tell(self, text: str) -> None:
-        """The agent, as if it had been typed."""
-        self._inputs.append(Typed(self.party.number, text))
+        """The agent, what became of the call."""
+        self._inputs.append(Typed(self.party.number, text, note=True))
 
     def leave(self, reason: str = "hang_up") -> None:
         """The other side is gone."""
@@ -122,7 +122,8 @@ class SipRoom(Room):
         if done and self._told.take(now):
             keyed, self._keyed = self._keyed, ""
             if self._tells_keys:
-                inputs.append(Typed(self.party.number, f"(keys pressed on the phone: {' '.join(keyed)})"))
+                keys = f"(keys pressed on the phone: {' '.join(keyed)})"
+                inputs.append(Typed(self.party.number, keys, note=True))
         if self._attached and not self.held and now - self.line.heard_at > self._timeout:
             self._over = True
             inputs.append(HungUp("client_gone"))

@@ -1,11 +1,16 @@
 """What a builder writes in agent.py: what the model is told of it, and what becomes of mistakes."""
 
+import asyncio
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from workers.agents import ArgumentsError, Codes, Context, Recorded, load
+from schemas.config.agent import AgentSpec
+from schemas.session.state import SessionState
+from workers.agents import AgentCode, ArgumentsError, Codes, Context, Recorded, load
+from workers.agents._threads import MOST_LEFT
+from workers.tools import Call, Doing, Moves, Returned, call
 
 MENU = """
     from __future__ import annotations
@@ -140,3 +145,109 @@ async def test_what_hangs_harms_nobody(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("workers.agents._loading.WITHIN", 0.05)
     code = await Codes().of(written(tmp_path, "import threading\nthreading.Event().wait()\n"))
     assert "not read within 0.05 s" in code.problem
+
+
+_HANGS = """
+    import asyncio, threading, time
+
+    from workers.agents import tool
+
+    come_back = threading.Event()
+
+
+    @tool
+    async def spins() -> str:
+        "Never yields."
+        while not come_back.is_set():
+            time.sleep(0.001)
+        return "at last"
+
+
+    @tool
+    async def is_well() -> str:
+        "All is well."
+        await asyncio.sleep(0)
+        return "well"
+
+
+    @tool
+    def hangs() -> str:
+        "Hangs."
+        come_back.wait()
+        return "back"
+
+
+    @tool
+    def plain() -> str:
+        "Answers."
+        return "plain"
+"""
+
+
+async def called_by(code: AgentCode, name: str, timeout: float = 5.0) -> Returned:
+    class Log:
+        async def post(self, session: str, request: str, event: object) -> None: ...
+
+    doing = Doing(Log(), "session", "call", lambda text: None, Moves(SessionState(agent=AgentSpec())))  # type: ignore[arg-type]
+    return await call(Call("call", code.tools[name], {}, timeout, 4_000), Context(), doing)
+
+
+async def test_an_async_tool_that_never_yields_holds_up_no_other_session(tmp_path: Path) -> None:
+    """The worker's own loop goes on, and another session's async tool is answered though the first still spins."""
+    code = load(written(tmp_path, _HANGS))
+    spinning = asyncio.ensure_future(called_by(code, "spins", timeout=60.0))
+    await asyncio.sleep(0.1)
+    assert (await called_by(code, "is_well", timeout=60.0)).result == "well"
+    assert not spinning.done()
+    code.module["come_back"].set()
+    assert (await spinning).result == "at last"
+
+
+async def test_a_plain_tool_that_hangs_takes_no_threads_from_others(tmp_path: Path) -> None:
+    """Once as many calls of it hang as may, it is refused; other tools are called, and so is it, when one is back."""
+    code = load(written(tmp_path, _HANGS))
+    for _ in range(MOST_LEFT):
+        assert (await called_by(code, "hangs", timeout=0.01)).error.startswith("no result within")
+    refused = await called_by(code, "hangs")
+    assert "8 calls of hangs have not come back" in refused.error
+    assert (await called_by(code, "plain")).result == "plain"
+    code.module["come_back"].set()
+    for _ in range(500):
+        if (again := await called_by(code, "hangs")).result == "back":
+            break
+        await asyncio.sleep(0.01)
+    assert again.result == "back"
+
+
+@pytest.mark.parametrize("said", ["s3cr3t/key+1", "Authorization: Bearer s3cr3t/key+1", "?key=s3cr3t%2Fkey%2B1"])
+async def test_a_secret_is_told_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, said: str
+) -> None:
+    """Neither in what a tool answers, nor in what it raises, nor in the worker's log."""
+    monkeypatch.setenv("TOOL_SHOP", "Bearer s3cr3t/key+1")
+    code = load(
+        written(
+            tmp_path,
+            f"""
+            from workers.agents import tool
+
+            SAID = {said!r}
+
+            @tool
+            def tells() -> str:
+                "Quotes."
+                return SAID
+
+            @tool
+            def fails() -> str:
+                "Raises."
+                raise ValueError("refused: " + SAID)
+            """,
+        )
+    )
+    answers = [await called_by(code, "tells"), await called_by(code, "fails")]
+    told = " ".join((answers[0].result, answers[1].error, caplog.text))
+    assert "s3cr3t" not in told
+    assert "(TOOL_SHOP)" in answers[0].result
+    assert "ValueError: refused: " in answers[1].error
+    assert "the tool fails failed" in caplog.text

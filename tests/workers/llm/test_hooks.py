@@ -164,12 +164,8 @@ def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ran: list[Any]) -> P
     async def at_once(work: Callable[..., Any], *args: Any) -> Any:
         return work(*(() if args and (args[0] in ("on_tool",) or str(args[0]).startswith(("on_", "/"))) else args))
 
-    async def here(work: Any, name: str) -> Any:
-        return await work
-
     monkeypatch.setattr("workers.agents._loading.in_thread", at_once)
     monkeypatch.setattr("workers.agents.hooks.in_thread", at_once)
-    monkeypatch.setattr("workers.agents.hooks.aside", here)
     monkeypatch.setattr(asyncio, "to_thread", at_once)
     for name, text, code in (
         ("pizza", FILE, CODE), ("billing", BILLING, ""), ("ping", "", PING), ("pong", "", PING),

@@ -188,6 +188,19 @@ async def test_a_tool_is_called_and_its_result_answered(ran: list[Any], agents: 
         assert state.data == {"table": 4}
 
 
+@pytest.mark.parametrize("name", ["Book", "functions.book", "BOOK "])
+@virtually
+async def test_a_name_that_comes_near_is_meant(ran: list[Any], agents: Path, name: str) -> None:
+    """Endpoints and models write names in their own way: what can be only one tool is that one, also in the log."""
+    async with Pool() as pool:
+        provider = ScriptedLlm([called((name, {"guests": 4}))], ["Booked for four.", STOP])
+        pool.start(stage(provider, agents))
+        await ask(pool, agent(agents))
+        await finished(pool)
+        assert [event.name for event in await log(pool, ToolCalled)] == ["book"]
+        assert [event.error for event in await log(pool, ToolReturned)] == [""]
+
+
 @virtually
 async def test_calls_of_a_round_run_side_by_side(ran: list[Any], agents: Path) -> None:
     """Two that take two seconds each are over after two."""

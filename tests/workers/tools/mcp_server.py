@@ -35,6 +35,12 @@ def die() -> str:
     os._exit(1)
 
 
+@server.tool(name="a name that no endpoint takes")
+def odd() -> str:
+    """Has an odd name."""
+    return "odd"
+
+
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         server.run("streamable-http", host="127.0.0.1", port=int(sys.argv[1]))

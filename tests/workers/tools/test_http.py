@@ -145,6 +145,27 @@ async def test_a_wrong_file_is_one_sentence(
     assert not tools
 
 
+def test_a_strange_operation_takes_only_itself(spec: HttpSpec, tmp_path: Path) -> None:
+    """Of another shape, it is left out; a schema that refers to itself in many places has an end."""
+    tree = {"type": "object", "properties": {f"child{n}": {"$ref": "#/components/schemas/Tree"} for n in range(20)}}
+    body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Tree"}}}}
+    document = {
+        **API,
+        "paths": {
+            **API["paths"],
+            "/odd": {"get": {"operationId": "odd", "parameters": ["id"]}},
+            "/tree": {"post": {"operationId": "plant", "requestBody": body}},
+        },
+        "components": {"schemas": {**API["components"]["schemas"], "Tree": tree}},
+    }
+    (tmp_path / "api.json").write_text(json.dumps(document))
+    tools, problem = operations(spec, tmp_path)
+    assert problem.endswith("api.json: the operation odd is not as OpenAPI 3 has it; it is left out")
+    names = {tool.name for tool in tools}
+    assert names == {"order", "place_order", "away", "much", "broken", "plant"}
+    assert len(json.dumps(next(tool for tool in tools if tool.name == "plant").parameters)) < 200_000
+
+
 async def test_the_weather(server: tuple[str, list[web.Request]]) -> None:
     """By the two addresses that the agent names."""
     spec = Tools(builtin=["weather"], places_url=f"{server[0]}/places", weather_url=f"{server[0]}/weather")
@@ -183,3 +204,39 @@ def test_the_calls_a_model_writes() -> None:
         assert [(call.name, call.arguments) for call in written(text)] == one, text
     assert [call.name for call in written('{"name": "a"}\n{"name": "b", "arguments": null}')] == ["a", "b"]
     assert written("[" * 50_000) == ()
+
+
+def _piece(name: str = "", arguments: object = None, id: str | None = None, index: object = 0) -> dict[str, Any]:
+    return {"index": index, "id": id, "function": {"name": name or None, "arguments": arguments}}
+
+
+@pytest.mark.parametrize(
+    ("chunks", "calls"),
+    [
+        ([[_piece("a", '{"x"', "1")], [_piece(arguments=": 1}")]], [("a", {"x": 1})]),
+        ([[_piece("a", {"x": 1})]], [("a", {"x": 1})]),
+        ([[_piece("a", '{"x": 1}')], [_piece("b", "{}")]], [("a", {"x": 1}), ("b", {})]),  # no id, all numbered 0
+        (
+            [[_piece("a", '{"x": 1}', index=None)], [_piece("a", '{"x": 2}', index=None)]],
+            [("a", {"x": 1}), ("a", {"x": 2})],
+        ),
+        ([[_piece("a", "{}", "1")], [_piece("a", "{}", "1")]], [("a", {})]),  # told twice
+        ([[_piece("a", "{}", "1"), _piece("a", "{}", "1", 1)]], [("a", {})]),
+        ([[_piece("a", "{}", "1", 0), _piece("a", "{}", "2", 1)]], [("a", {}), ("a", {})]),  # wanted twice
+        ([[_piece("a", "{}", "1")], [_piece(arguments='{"x"')], [_piece(arguments=":1}")]], [("a", {"x": 1})]),
+        ([[_piece("a", '{"x"', "1")], [_piece("a", ": 1}", "1")]], [("a", {"x": 1})]),  # with its name again
+        ([[_piece("a", "[1]")]], [("a", None)]),
+        ([[_piece("", "{}")]], []),
+    ],
+)
+def test_the_calls_an_endpoint_gives_in_pieces(
+    chunks: list[list[dict[str, Any]]], calls: list[tuple[str, dict[str, Any] | None]]
+) -> None:
+    """In pieces or whole, with ids or without, numbered or not, told once or twice."""
+    from workers.llm._calls import Pieces
+    from workers.llm._chunks import chunk
+
+    pieces = Pieces()
+    for one in chunks:
+        pieces.add(chunk({"choices": [{"delta": {"tool_calls": one}}]}).calls)
+    assert [(call.name, call.arguments) for call in pieces.calls()] == calls

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,21 @@ async def test_a_server_that_dies_takes_only_its_tools(spec: McpSpec) -> None:
         if spec.url:
             assert "its tools are left out until it is back" in problems[0]
             assert "\n" not in problems[0]
+    finally:
+        await servers.aclose()
+
+
+async def test_a_name_that_is_taken_gets_the_servers_before_it(spec: McpSpec) -> None:
+    """The model is told of it by that name, too; and of none that endpoints would refuse."""
+    servers = McpServers(sys.executable)
+    try:
+        own = (await there(servers, spec))["menu"]
+        tools: dict[str, Tool] = {"menu": replace(own, description="ours")}
+        await servers.add([spec], tools, [])
+        assert set(tools) == {"menu", "kitchen_menu", "wait", "fail", "die"}
+        assert tools["menu"].description == "ours"
+        assert tools["kitchen_menu"].definition()["function"]["name"] == "kitchen_menu"
+        assert (await tools["kitchen_menu"].run(Context(), {"course": "lunch"})).startswith("pizza for lunch")
     finally:
         await servers.aclose()
 
