@@ -19,7 +19,7 @@ READY: dict[str, Any] = {
 
 
 async def test_a_gateway_of_another_log_is_told_at_once() -> None:
-    """Where the gateway's sessions are not in the log that is read here, nothing is held against an empty log: the setting is told."""
+    """Where the gateway's sessions are not in the log that is read here, the setting is told, and no agent is blamed."""
 
     async def gateway(request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse()
