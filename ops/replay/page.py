@@ -2,6 +2,7 @@
 each answer took as long as it did, what went wrong, and the sound of it."""
 
 import asyncio
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -97,15 +98,34 @@ def turn_lines(turn: TurnView, side: str, agent: str) -> Iterator[str]:
     said = [(one.start_s, _said(one.name, _utterance(one, side), "caller")) for one in turn.utterances]
     said += [(one.at_s, _said(one.name, f"types “{text(one.text)}”", "caller")) for one in turn.letters]
     yield from (line for _, line in sorted(said))
-    spoken = " ".join(_sentence(one, side) for one in turn.sentences)
-    if spoken:
-        yield _said(agent, spoken, "agent")
-    for tool in turn.tools:
-        yield _said("tool", _tool(tool, side), "caller")
+    yield from _answer(turn, side, agent)
     yield from _bars(turn, side)
     if turn.notes:
         yield f'<ul class="notes">{"".join(_note(note, side) for note in turn.notes)}</ul>\n'
     yield "</article>\n"
+
+
+def _answer(turn: TurnView, side: str, agent: str) -> Iterator[str]:
+    """What the agent said; each tool stands before what was said once it had returned."""
+    tools = sorted(turn.tools, key=_returned)
+    said: list[str] = []
+
+    def spoken() -> Iterator[str]:
+        if said:
+            yield _said(agent, " ".join(said), "agent")
+        said.clear()
+
+    for sentence in turn.sentences:
+        while tools and sentence.start_s is not None and _returned(tools[0]) <= sentence.start_s:
+            yield from spoken()
+            yield _said("tool", _tool(tools.pop(0), side), "caller")
+        said.append(_sentence(sentence, side))
+    yield from spoken()
+    yield from (_said("tool", _tool(tool, side), "caller") for tool in tools)
+
+
+def _returned(tool: ToolView) -> float:
+    return math.inf if tool.took_ms is None else tool.at_s + tool.took_ms / 1000
 
 
 def _badge(turn: TurnView) -> str:

@@ -126,7 +126,7 @@ def _interruptions(wanted: bool, found: Observed, cut_ins: int) -> Check:
     if not cut_ins:
         return Check("interruptions", what, False, 'the caller never spoke over it (temper = "interrupting")')
     if found.interrupted < cut_ins:
-        why = f"spoken over {cut_ins} times, it fell silent {found.interrupted} times"
+        why = f"spoken over {_times(cut_ins)}, it fell silent {_times(found.interrupted)}"
         return Check("interruptions", what, False, why)
     passed = not found.unanswered
     return Check(
@@ -199,14 +199,18 @@ def _number(given: Any) -> Any:
 
 def _called(call: Call, tools: Sequence[ToolUse]) -> Check:
     arguments = ", ".join(f"{name}={value!r}" for name, value in call.arguments.items())
-    what = f"{call.name}({arguments}) is called" + ("" if call.times is None else f" {call.times} times")
+    what = f"{call.name}({arguments}) is called" + ("" if call.times is None else f" {_times(call.times)}")
     count = len(called(tools, call.name, call.arguments))
     if (count > 0) if call.times is None else count == call.times:
         return Check("called", what, True)
     others = [str(use) for use in tools if use.name == call.name]
     if count and call.times is not None:
-        return Check("called", what, False, f"it was {count} times")
+        return Check("called", what, False, f"it was {_times(count)}")
     if others:
         return Check("called", what, False, f"it was with other arguments: {'; '.join(others[:5])}"[:500])
     names = ", ".join(dict.fromkeys(use.name for use in tools))
     return Check("called", what, False, f"only {names} was" if names else "no tool was")
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

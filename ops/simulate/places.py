@@ -20,6 +20,7 @@ from ops.simulate.sound import SoundLine, Voice
 from ops.stack.here import data_folder, settings_here
 from ops.stack.llm_endpoint import reachable_llm
 from schemas.access.tokens import Grant, mint
+from schemas.archive.both import Both, looking
 from schemas.bus import Reading
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
@@ -147,7 +148,9 @@ async def sound_place(
         voice = Voice(settings)
         stack.push_async_callback(voice.aclose)
         await voice.warm_up()
-        log = await stack.enter_async_context(connected(settings))
+        # what is over leaves the log for the archive within seconds: sooner than the last scenario is done, and the page written
+        log = Both(await stack.enter_async_context(connected(settings)), looking(settings))
+        stack.push_async_callback(log.aclose)
 
         def make(one: Scenario) -> Line:
             caller, who = one.spec.caller, one.spec.caller.identity

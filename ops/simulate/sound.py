@@ -10,6 +10,7 @@ import soxr
 
 from ops.people.call import until_quiet
 from ops.people.caller import Caller as Phone
+from ops.people.person import CallError
 from ops.simulate.line import ANSWER_WITHIN, Line, NoAnswer
 from ops.simulate.scenario import Caller
 from ops.simulate.tempers import cut_in, heard_as
@@ -77,6 +78,10 @@ class SoundLine(Line):
         await self._phone.connect()
         self.session = self._phone.session
         await self._phone.hear_greeting()
+        if not await self.events():
+            raise CallError(
+                f"session {self.session} of that gateway is not in the log that is read here; set REDIS_URL to the gateway's own"
+            )
 
     async def say(self, text: str, cut_in: bool = False) -> None:
         self._count += 1

@@ -116,8 +116,8 @@ def list_agents(settings: Settings, *, json: bool, more: More = lambda *_: []) -
         console.emit({"source": str(settings.agents or ""), "stack": theirs, "agents": [asdict(row) for row in rows]})
         return not problems
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
-    for column in ("agent", "lang", "model", "voice", "file"):
-        table.add_column(column, no_wrap=column in ("agent", "lang"))  # who is to be asked for stands there whole
+    for column in ("agent", "lang", "model", "voice", "file"):  # what one types or opens stays whole
+        table.add_column(column, no_wrap=column in ("agent", "lang", "file"), overflow="ellipsis")
     for row in rows:
         called = f" ({row.called})" if row.called not in ("", row.name) else ""
         cells = (row.name + called, row.language or "any", row.model or "–", row.voice or "–", row.file or "built in")

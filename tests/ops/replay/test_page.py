@@ -92,6 +92,15 @@ async def test_it_tells_what_was_said_and_why_it_took_so_long(tmp_path: Path) ->
     assert {one["class"] for one in page.of("rect")} >= {"soft_end", "stt", "llm", "tts", "tts wait"}
 
 
+async def test_a_tool_stands_before_what_was_said_of_its_result(tmp_path: Path) -> None:
+    """And behind what was said before it had returned."""
+    page = await page_of(scenarios.tools(), tmp_path)
+    places = [page.index(said) for said in ("weather(city=", "sunny in Rome")]
+    looked = re.search(r">Let me look\.<|>Let<", page)
+    assert looked is not None
+    assert [looked.start(), *places] == sorted([looked.start(), *places])
+
+
 async def test_words_and_bars_lead_to_their_sound(tmp_path: Path) -> None:
     """Each has the second at which it is heard, within the call."""
     page = Tags(await page_of(scenarios.barge_in(), tmp_path))
