@@ -57,7 +57,7 @@ from schemas.session.state import (
     Wanted,
 )
 
-FOLD_VERSION = 11
+FOLD_VERSION = 12
 """Raise it whenever what is folded changes: snapshots of other versions are ignored, and the log is folded anew."""
 
 

@@ -8,6 +8,7 @@ from schemas.config.agent import AgentSpec
 from schemas.config.steps import begun, in_step, step_of, within_reach
 from schemas.errors import AgentSpecError
 from schemas.events import AgentChanged, Cause, StepEntered
+from schemas.session.collecting import NOTE_FIELD
 from schemas.session.state import HANDOVER_SPAN, SessionState
 from workers.agents import ArgumentsError, Context, Tool, ToolError
 
@@ -85,9 +86,9 @@ def stamped(
 
 
 def in_its_step(agent: AgentSpec, tools: Mapping[str, Tool]) -> dict[str, Tool]:
-    """Those of an agent's tools that count in the step it is in, and those that lead elsewhere."""
+    """Those of an agent's tools that count in the step it is in, that by which it notes fields, and those that lead elsewhere."""
     step = step_of(agent)
-    named = None if step is None else step.tools
+    named = None if step is None or step.tools is None else {*step.tools, NOTE_FIELD}
     kept = {name: tool for name, tool in tools.items() if named is None or name in named}
     for tool in moving(agent):
         kept.setdefault(tool.name, tool)
