@@ -72,12 +72,12 @@ class LlmStage:
         await self._providers.aclose()
 
     async def run(self, works: Sequence[Work]) -> None:
-        self._context.begins()
         for work in works:
             self._folds = self._folds or Folds(work.bus)
-            if isinstance(work.job, HookJob):
+            if isinstance(work.job, HookJob):  # asks no model
                 await run_hook(work, work.job, self._folds, self._boxes, self._afterwards)
             else:
+                self._context.begins()
                 await self._answer(work, self._folds)
 
     async def _answer(self, work: Work, folds: Folds) -> None:
