@@ -1,6 +1,7 @@
 """Where a conversation goes by what a tool or a hook does: to another step, or to another agent. And the tools by which the
 LLM does so itself."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -114,7 +115,7 @@ def _tool(name: str, told: str, argument: str, allowed: Sequence[str], move: Cal
         return {argument: given[argument]}
 
     async def run(context: Context, arguments: dict[str, Any]) -> str:
-        move(context, arguments[argument])
+        await asyncio.to_thread(move, context, arguments[argument])  # which may read another agent's file
         return f"You are now in the step {arguments[argument]}." if name == GOTO else (
             f"You are {arguments[argument]} now. Go on with the conversation."
         )  # fmt: skip

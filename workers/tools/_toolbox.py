@@ -110,7 +110,7 @@ class Toolboxes:
         looks_up = search_knowledge(agent, self.libraries)
         _add(tools, [looks_up] if looks_up is not None else [])
         for spec in agent.tools.http:
-            found, problem = operations(spec, folder)
+            found, problem = await asyncio.to_thread(operations, spec, folder)
             _add(tools, found)
             problems += [problem] if problem else []
         for problem in problems:
