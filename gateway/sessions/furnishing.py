@@ -42,6 +42,6 @@ async def _read(
         return await asyncio.to_thread(read_loop, path, rate, gain)
     except AudioFileError as error:
         log.warning(
-            "%s: sound.%s = %r: %s; it is not heard", agent.name, setting, name, error, extra={"session": session}
+            "%s: sounds.%s = %r: %s; it is not heard", agent.name, setting, name, error, extra={"session": session}
         )
         return None

@@ -115,7 +115,8 @@ def say(draft: Draft, turn: Turn, reply: Reply, text: str) -> None:
     """Add a sentence to a reply that no LLM is at work on."""
     state, index = draft.state, len(reply.sentences)
     draft.write(ReplySentence(turn=turn.id, generation=reply.generation, index=index, text=text))
-    draft.enqueue(TtsJob.sentence(state.agent, state.session, turn.id, reply.generation, index, text))
+    if state.agent.sound:
+        draft.enqueue(TtsJob.sentence(state.agent, state.session, turn.id, reply.generation, index, text))
 
 
 def returned(draft: Draft, turn: int | None, generation: int | None) -> None:

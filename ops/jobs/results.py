@@ -14,7 +14,7 @@ from ops.jobs.asking import CALL_IS_TOLD, Asking
 from ops.jobs.summaries import transcript
 from schemas.bus import Reading
 from schemas.config.collecting import ResultSpec
-from schemas.text.clean import one_line
+from schemas.text.clean import DEEPEST, one_line, too_deep
 
 __all__ = ["Made", "Results", "complaints", "json_of"]
 
@@ -104,6 +104,8 @@ def complaints(schema: Mapping[str, Any], found: Any) -> list[str]:
         return ["there is no JSON object in it"]
     if len(json.dumps(found)) > _LARGEST:
         return [f"it has more than {_LARGEST} characters"]
+    if too_deep(found):
+        return [f"it is nested more than {DEEPEST} deep"]
     validator = Draft202012Validator(schema, registry=Registry())  # nothing is fetched
     try:
         return [_told(error) for _, error in zip(range(_TOLD), validator.iter_errors(found), strict=False)]

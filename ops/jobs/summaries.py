@@ -5,7 +5,7 @@ import re
 from ops.jobs.asking import CALL_IS_TOLD, Asking
 from schemas.bus import Reading
 from schemas.errors import Transient
-from schemas.session.chat import counts
+from schemas.session.chat import counts, reworded
 from schemas.session.history import steps_of
 from schemas.session.state import SessionState, Turn
 from schemas.session.summary import Gist
@@ -72,8 +72,11 @@ async def transcript(log: Reading, session: str) -> str:
 
 
 def _lines(state: SessionState, turn: Turn) -> list[str]:
+    """What a hook has kept from the LLM is kept from this one, too."""
     said = [(utterance.participant, utterance.words) for utterance in turn.utterances if utterance.words]
     said += [(letter.participant, letter.text) for letter in turn.letters]
+    if (made := reworded(turn)) is not None:
+        said = [(said[-1][0], made)] if said and made else []
     people = {person.identity: person.shown for person in state.participants.values()}
     lines = [f"{one_line(people.get(who, who), 40).replace(':', '')}: {_fit(text)}" for who, text in said]
     return [*lines, *([f"Agent: {_fit(turn.heard)}"] if turn.heard else [])]

@@ -48,10 +48,14 @@ def _step_entered(draft: Draft, event: StepEntered) -> None:
 
 
 def _agent_changed(draft: Draft, event: AgentChanged) -> None:
-    """Its instructions, and a hook of its own to enter by; what was made in the other's voice is not its."""
+    """Its instructions, and a hook of its own to enter by; what was made in the other's voice, or found in the other's files, is
+    not its."""
     draft.agent = begun(event.agent)
     draft.instructions = event.agent.instructions
     draft.phrases = {}
+    turn = of_event(draft, event)
+    if turn is not None and turn.known is not None:
+        draft.turns[turn.id] = altered(turn, known=None)
     draft.entered = False
     since = event.at - HANDOVER_SPAN
     draft.handovers = (*(at for at in draft.handovers if at > since), event.at)

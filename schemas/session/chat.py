@@ -176,6 +176,12 @@ def said(state: SessionState, number: int, generation: int | None = None) -> lis
     return [sentence for index, sentence in sorted(reply.sentences.items()) if index >= after]
 
 
+def reworded(turn: Turn, generation: int | None = None) -> str | None:
+    """What a hook made of what the users said in it, "" where no LLM shall see it; None: it stands as it was said."""
+    reply = _standing(turn, generation)
+    return None if reply is None else reply.told
+
+
 def _standing(turn: Turn, generation: int | None) -> Reply | None:
     reply = turn.reply
     return reply if reply is not None and generation in (None, reply.generation) else None
@@ -212,9 +218,8 @@ def instructions(state: SessionState) -> str:
 
 def _users_words(state: SessionState, turn: Turn, several: bool, generation: int | None = None) -> str:
     """What they said, or what a hook made of it."""
-    reply = _standing(turn, generation)
-    if reply is not None and reply.told is not None:
-        return one_line(reply.told, _LONGEST_WORDS)
+    if (made := reworded(turn, generation)) is not None:
+        return one_line(made, _LONGEST_WORDS)
     said = [(utterance.participant, _theirs(utterance.words)) for utterance in turn.utterances if utterance.words]
     for one in turn.letters:
         text = _theirs(one.text)

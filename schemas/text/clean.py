@@ -3,9 +3,10 @@
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["identity", "json_line", "mended", "one_line", "plain", "printable", "well_formed"]
+__all__ = ["DEEPEST", "identity", "json_line", "mended", "one_line", "plain", "printable", "too_deep", "well_formed"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -70,3 +71,21 @@ def json_line(value: Any) -> str:
     escaped, so that any reader of JSON finds it again. What JSON doesn't know becomes text."""
     written = json.dumps(value, ensure_ascii=False, default=str)
     return _UNSHOWN.sub(lambda found: f"\\u{ord(found.group()):04x}", written)
+
+
+DEEPEST = 32
+"""Lists and objects within each other, of JSON from strangers. An event can't be read back from some two hundred on."""
+
+
+def too_deep(value: Any) -> bool:
+    """Whether JSON, as it was read, is nested deeper than that."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [inner for one in level if isinstance(one, dict | list) for inner in _within(one)]
+        if not level:
+            return False
+    return True
+
+
+def _within(one: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return one.values() if isinstance(one, dict) else one

@@ -140,19 +140,23 @@ class Codes:
         if version and (known := self._kept.get((folder, version))) is not None:
             self._kept.move_to_end((folder, version))
             return known
-        present = code_version(folder)
+        present = await asyncio.to_thread(lambda: code_version(folder))
         known = self._kept.get((folder, present)) if present else NO_CODE
         if known is None:
             known = await self._read(folder, present)
-            self._kept[(folder, present)] = known
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            self._keep((folder, present), known)
         if known.problem and known.problem not in self._said:
             self._said = {*list(self._said)[-KEPT:], known.problem}
             log.error("%s; sessions of this agent go on without its tools and hooks", known.problem)
         elif version and version != present:
-            log.info("%s: a session goes on with version %s, it began with %s", folder, present, version)
+            self._keep((folder, version), known)
+            log.info("%s: sessions go on with version %s, they began with %s", folder, present, version)
         return known
+
+    def _keep(self, key: tuple[Path, str], code: AgentCode) -> None:
+        self._kept[key] = code
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
 
     async def _read(self, folder: Path, version: str) -> AgentCode:
         path = folder / CODE_FILE

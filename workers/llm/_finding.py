@@ -3,7 +3,8 @@
 import time
 
 from schemas.events import KnowledgeFound
-from schemas.session.state import SessionState
+from schemas.session.chat import past, reworded
+from schemas.session.state import SessionState, Turn
 from schemas.text.clean import one_line
 from workers.knowledge import Libraries, Wanted
 
@@ -19,12 +20,12 @@ class Finding:
     def __init__(self, libraries: Libraries) -> None:
         self._libraries = libraries
 
-    async def fits(self, state: SessionState, number: int) -> KnowledgeFound | None:
-        """For the answer to turn `number`. None: there is nothing to look in, or the log has it already."""
+    async def fits(self, state: SessionState, number: int, generation: int) -> KnowledgeFound | None:
+        """For the answer to turn `number` in `generation`. None: there is nothing to look in, or the log has it already."""
         agent = state.agent
         if not agent.knowledge.searched or agent.knowledge.mode != "always":
             return None
-        query, turn = _query(state, number), state.turns.get(number)
+        query, turn = _query(state, number, generation), state.turns.get(number)
         if not query or (turn is not None and turn.known is not None and turn.known.query == query):
             return None
         began = time.monotonic()
@@ -33,12 +34,16 @@ class Finding:
         return KnowledgeFound(query=query, text=found.text, files=list(found.files), took=took)
 
 
-def _query(state: SessionState, number: int) -> str:
+def _query(state: SessionState, number: int, generation: int) -> str:
+    """The words of the chat: as a hook has them, and none that another agent kept to itself."""
     turn = state.turns.get(number)
-    if turn is None or not turn.text.strip():
-        return ""
-    words = turn.text
-    if len(words.split()) < _FEW:
-        before = [one.text for one in state.turns.values() if one.id < number and one.text and not one.taken_back]
+    words = "" if turn is None else _words(turn, generation)
+    if words and len(words.split()) < _FEW:
+        before = [said for one in past(state, number) if (said := _words(one))]
         words = " ".join([words, *before[-1:]])
     return one_line(words, _QUERY)
+
+
+def _words(turn: Turn, generation: int | None = None) -> str:
+    made = reworded(turn, generation)
+    return (turn.text if made is None else made).strip()

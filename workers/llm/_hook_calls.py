@@ -13,7 +13,7 @@ from typing import Any
 from schemas.config.conversation import HookName
 from schemas.events import HookCalled
 from schemas.session.state import SessionState
-from schemas.text.clean import well_formed
+from schemas.text.clean import DEEPEST, too_deep, well_formed
 from workers.agents import AgentCode, Answer, Change, Context, Enter, Hook, ToolError, Veto
 from workers.tools import Unreadable, changed, hidden
 
@@ -178,4 +178,6 @@ def _arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     if len(text) > _ARGUMENTS:
         raise _Wrong(f"it returned arguments of {len(text):,} characters; expected at most {_ARGUMENTS:,}")
     kept: dict[str, Any] = json.loads(text)
+    if too_deep(kept):
+        raise _Wrong(f"it returned arguments that are nested more than {DEEPEST} deep")
     return kept

@@ -11,12 +11,12 @@ that says of itself that it does nothing but look (`pure`) is asked at once, and
 import asyncio
 import json
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from schemas.bus import Outcome, Seen
 from schemas.config.conversation import HookName
-from schemas.events import Event, HookBegan, HookCalled, SayRequested
+from schemas.events import Event, HookBegan, HookCalled
 from schemas.jobs import HookJob, LlmJob
 from schemas.process.tasks import Tasks
 from schemas.session.cache import Folds
@@ -28,12 +28,10 @@ from workers.llm._hook_calls import Looking, called
 from workers.llm._reply import ReplyUnderWay
 from workers.llm._rounds import Rounds, Verdict
 from workers.providers import CalledTool
-from workers.tools import Doing, Moves, Toolboxes, all_posted, context_of, posted, stamped
+from workers.tools import Doing, Moves, Saying, Toolboxes, all_posted, by_the_gateway, context_of, posted, stamped
 
 __all__ = ["ReplyHooks", "run_hook"]
 
-_SAID = 20
-"""Times that one call may say something."""
 UNKNOWN = "its worker died while it was at work: it is unknown how far it was done, and it is not called again"
 _LEFT = "the user went on meanwhile: it was stopped, and what it did by then is unknown"
 _TOLD = 200
@@ -125,9 +123,9 @@ class ReplyHooks:
             if await work.step([began]) not in (Outcome.OK, Outcome.DUP):
                 return None
             self._rounds.known([began])
-        spoken = _Spoken(self._reply, self._tasks)
+        saying = Saying(lambda text: self._reply.say(sentences(text)), self._tasks)
         moves = Moves(state, self._boxes.agent, name)
-        doing = Doing(work.bus, job.session, call, spoken.say, moves)
+        doing = Doing(work.bus, job.session, call, saying, moves)
         context = context_of(state, job.session, job.turn, call, doing)
         if hook is not None and hook.pure:
             context.actions = Looking()
@@ -138,7 +136,7 @@ class ReplyHooks:
                 await posted(work.bus, job.session, f"hook/{call}", event)
             return None
         await doing.done()
-        await spoken.done()
+        await saying.done()
         moved = stamped(moves.events, job.turn, job.generation, work.cause)
         return await self._told(call, [event.model_copy(update=own), *moved])
 
@@ -150,22 +148,6 @@ class ReplyHooks:
         if self._work.left == "stale":
             await all_posted(self._work.bus, self._job.session, f"hook/{call}", events)
         return None
-
-
-class _Spoken:
-    """What a hook has said while it works, as part of the reply."""
-
-    def __init__(self, reply: ReplyUnderWay, tasks: Tasks):
-        self._reply, self._tasks = reply, tasks
-        self._saying: list[asyncio.Task[None]] = []
-
-    def say(self, text: str) -> None:
-        if len(self._saying) < _SAID:
-            self._saying.append(self._tasks.spawn(self._reply.say(sentences(text)), "say"))
-
-    async def done(self) -> None:
-        await asyncio.sleep(0)  # what it asked for from its thread is on its way
-        await asyncio.gather(*self._saying, return_exceptions=True)
 
 
 async def _unless_cancelled(work: Work, calling: Any) -> HookCalled | None:
@@ -203,7 +185,8 @@ async def run_hook(work: Work, job: HookJob, folds: Folds, boxes: Toolboxes, tas
     if await work.step([began]) not in (Outcome.OK, Outcome.DUP):
         return
     moves = Moves(state, boxes.agent, job.hook)
-    doing = Doing(work.bus, job.session, job.call, _asking(work, job, tasks), moves)
+    saying = Saying(by_the_gateway(work.bus, job.session, f"hook/{job.call}"), tasks)
+    doing = Doing(work.bus, job.session, job.call, saying, moves)
     context = context_of(state, job.session, job.turn or 0, job.call, doing)
     event = await _unless_cancelled(work, called(job.hook, job.call, code, context, _about(job, state), state))
     if event is None:
@@ -211,21 +194,9 @@ async def run_hook(work: Work, job: HookJob, folds: Folds, boxes: Toolboxes, tas
     if job.hook == "on_idle" and doing.did and not (event.decision or event.error):
         event = event.model_copy(update={"decision": "said"})  # what it had done is its answer to the silence
     await doing.done()
+    await saying.done()
     own: dict[str, Any] = {"turn": job.turn, "cause": work.cause}
     await work.finish([event.model_copy(update=own), *stamped(moves.events, job.turn, None, work.cause)])
-
-
-def _asking(work: Work, job: HookJob, tasks: Tasks) -> Callable[[str], None]:
-    """The gateway is asked to have it said: these hooks have no reply."""
-    asked: list[str] = []
-
-    def say(text: str) -> None:
-        if len(asked) < _SAID:
-            asked.append(text)
-            request = f"hook/{job.call}/said/{len(asked)}"
-            tasks.spawn(posted(work.bus, job.session, request, SayRequested(text=text, request=request)), "say")
-
-    return say
 
 
 def _about(job: HookJob, state: SessionState) -> Any:

@@ -18,6 +18,7 @@ from schemas.session.chat import UNKNOWN
 from schemas.session.fold import fold_all
 from schemas.session.state import Reply, SessionState
 from schemas.session.state import Tool as ToolCall
+from schemas.text.clean import DEEPEST, too_deep
 from schemas.text.sentences import sentences
 from workers import fields
 from workers._stage import Work
@@ -29,6 +30,7 @@ from workers.tools import (
     Doing,
     Moves,
     Returned,
+    Saying,
     Toolbox,
     all_posted,
     call,
@@ -43,8 +45,6 @@ log = logging.getLogger("antiphon.llm")
 
 MOST_AT_ONCE = 8
 """Calls of one round; more are refused."""
-_SAID = 20
-"""Times that one call may say something."""
 _ARGUMENTS = 16_000
 """Characters of a call's arguments, as JSON."""
 
@@ -166,7 +166,7 @@ class Rounds:
             if self._work.cancelled.is_set():
                 return "left"
             one, why = verdict.call, why or verdict.vetoed or self._refusal(verdict.call, len(events))
-            arguments = one.arguments if one.arguments is not None and not _too_long(one.arguments) else {}
+            arguments = one.arguments if one.arguments is not None and not _unfit(one.arguments) else {}
             made = self._begun(id, tool, arguments) if tool is not None else None
             told = why or verdict.answer is not None
             pool = tool is not None and not told and self._in_pool(tool.pool)
@@ -210,9 +210,7 @@ class Rounds:
             return f"there is no tool {one.name[:64]}; there are {', '.join(self._box.tools)}"
         if one.arguments is None:
             return f"the arguments are no JSON object: {one.raw[:200]}"
-        if _too_long(one.arguments):
-            return f"the arguments have more than {_ARGUMENTS:,} characters"
-        return ""
+        return _unfit(one.arguments)
 
     def _begun(self, id: str, tool: Tool, arguments: dict[str, Any]) -> _Begun:
         agent = self.state.agent
@@ -288,11 +286,11 @@ class Rounds:
 
     async def _one(self, one: _Begun) -> Sequence[Event]:
         """One call, and its result in the log, with where it leads: by this job's commit, or, its reply being void, by itself."""
-        made, spoken = one.call, _Spoken(self._reply, self._afterwards)
+        made, saying = one.call, Saying(lambda text: self._reply.say(sentences(text)), self._afterwards)
         if notes_fields(made.tool):
             return await self._note(made)
         moves = Moves(self.state, self._box.find, made.tool.name)
-        doing = Doing(self._work.bus, self._job.session, made.id, spoken.say, moves)
+        doing = Doing(self._work.bus, self._job.session, made.id, saying, moves)
         context = context_of(self.state, self._job.session, self._job.turn, made.id, doing)
         try:
             returned = await call(made, context, doing)
@@ -300,7 +298,7 @@ class Rounds:
             if not one.cancel or self._work.left != "stale":
                 raise
             returned = Returned(error="it was cancelled: the user interrupted; it is unknown how far it was done")
-        await spoken.done()
+        await saying.done()
         event = ToolReturned(
             call=made.id,
             name=made.tool.name,
@@ -342,27 +340,15 @@ class Rounds:
         return True
 
 
-class _Spoken:
-    """What a tool has said while it works; it is in the log before its result is."""
-
-    def __init__(self, reply: ReplyUnderWay, tasks: Tasks):
-        self._reply, self._tasks = reply, tasks
-        self._saying: list[asyncio.Task[None]] = []
-
-    def say(self, text: str) -> None:
-        if len(self._saying) < _SAID:
-            self._saying.append(self._tasks.spawn(self._reply.say(sentences(text)), "say"))
-
-    async def done(self) -> None:
-        await asyncio.gather(*self._saying, return_exceptions=True)
-
-
 def _plain(name: str) -> str:
     return name.rpartition(".")[2].replace("-", "_").strip().casefold()
 
 
-def _too_long(arguments: dict[str, Any]) -> bool:
-    return len(str(arguments)) > _ARGUMENTS
+def _unfit(arguments: dict[str, Any]) -> str:
+    """Why they can't stand in the log; "": they can."""
+    if too_deep(arguments):
+        return f"the arguments are nested more than {DEEPEST} deep"
+    return f"the arguments have more than {_ARGUMENTS:,} characters" if len(str(arguments)) > _ARGUMENTS else ""
 
 
 def wanted(calls: Sequence[CalledTool]) -> list[ToolWanted]:
@@ -370,5 +356,5 @@ def wanted(calls: Sequence[CalledTool]) -> list[ToolWanted]:
     return [
         ToolWanted(name=one.name[:64], arguments=one.arguments)
         for one in calls[:MOST_AT_ONCE]
-        if one.arguments is not None and not _too_long(one.arguments)
+        if one.arguments is not None and not _unfit(one.arguments)
     ]

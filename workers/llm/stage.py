@@ -72,12 +72,12 @@ class LlmStage:
         await self._providers.aclose()
 
     async def run(self, works: Sequence[Work]) -> None:
-        self._context.begins()
         for work in works:
             self._folds = self._folds or Folds(work.bus)
-            if isinstance(work.job, HookJob):
+            if isinstance(work.job, HookJob):  # asks no model
                 await run_hook(work, work.job, self._folds, self._boxes, self._afterwards)
             else:
+                self._context.begins()
                 await self._answer(work, self._folds)
 
     async def _answer(self, work: Work, folds: Folds) -> None:
@@ -99,9 +99,6 @@ class LlmStage:
         comes: Next = await hooks.begin()
         if comes == "ask" and job.committed:
             comes = await rounds.take_up()
-        found = await self._finding.fits(rounds.state, job.turn) if comes == "ask" else None
-        if found is not None and not await rounds.tell(found):
-            return
         agent = state.agent
         while comes == "ask" and not work.cancelled.is_set():
             if rounds.state is not state:
@@ -115,6 +112,9 @@ class LlmStage:
                 reply.speak_as(agent, provider.model)
                 if await hooks.enter() == "left":
                     return
+            found = await self._finding.fits(rounds.state, job.turn, job.generation)
+            if found is not None and not await rounds.tell(found):
+                return
             tools = box.definitions() if rounds.left else []
             try:
                 end = await self._ask(reply, provider, self._request(work, rounds.state, provider, reply, tools))

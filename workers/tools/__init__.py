@@ -5,6 +5,7 @@ from workers.tools._builtin import notes_fields
 from workers.tools._moving import Moves, stamped
 from workers.tools._results import Unreadable, changed
 from workers.tools._running import Call, Doing, Returned, all_posted, call, context_of, posted
+from workers.tools._saying import Saying, by_the_gateway
 from workers.tools._secrets import hidden
 from workers.tools._toolbox import NO_TOOLS, Toolbox, Toolboxes
 from workers.tools.stage import ToolStage
@@ -15,11 +16,13 @@ __all__ = [
     "Doing",
     "Moves",
     "Returned",
+    "Saying",
     "ToolStage",
     "Toolbox",
     "Toolboxes",
     "Unreadable",
     "all_posted",
+    "by_the_gateway",
     "call",
     "changed",
     "context_of",

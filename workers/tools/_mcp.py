@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -35,6 +36,8 @@ _MOST = 64
 _LONGEST = 4_000
 _SCHEMA = 20_000
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_KEPT = 64
+"""Servers that are kept connected: drafts of agents come and go."""
 
 
 class McpServers:
@@ -42,7 +45,8 @@ class McpServers:
 
     def __init__(self, commands: str = ""):
         self._commands = {name.strip() for name in commands.split(",") if name.strip()}
-        self._servers: dict[str, _Server] = {}
+        self._servers: OrderedDict[str, _Server] = OrderedDict()
+        self._tasks = Tasks()
 
     async def add(self, specs: Sequence[McpSpec], tools: dict[str, Tool], problems: list[str]) -> None:
         """The tools of these servers, those that are there; who is not adds to `problems`."""
@@ -51,13 +55,23 @@ class McpServers:
             if problem:
                 problems.append(problem)
                 continue
-            server = self._servers.setdefault(spec.model_dump_json(), _Server(spec))
+            server = self._server(spec)
             await server.wanted()
             for tool in server.tools:
                 name = tool.name if tool.name not in tools else f"{spec.name}_{tool.name}"[:64]
                 tools.setdefault(name, replace(tool, name=name))
             if server.problem:
                 problems.append(server.problem)
+
+    def _server(self, spec: McpSpec) -> "_Server":
+        key = spec.model_dump_json()
+        if (server := self._servers.get(key)) is None:
+            server = self._servers[key] = _Server(spec)
+            if len(self._servers) > _KEPT:
+                _, unused = self._servers.popitem(last=False)
+                self._tasks.spawn(unused.aclose(), "mcp closes")
+        self._servers.move_to_end(key)
+        return server
 
     def _refused(self, spec: McpSpec) -> str:
         if spec.command and spec.command not in self._commands:
@@ -73,6 +87,7 @@ class McpServers:
     async def aclose(self) -> None:
         for server in self._servers.values():
             await server.aclose()
+        await self._tasks.aclose()
 
 
 class _Server:

@@ -1,6 +1,7 @@
 """Where a conversation goes by what a tool or a hook does: to another step, or to another agent. And the tools by which the
 LLM does so itself."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from schemas.config.agent import AgentSpec
 from schemas.config.steps import begun, in_step, step_of, within_reach
 from schemas.errors import AgentSpecError
 from schemas.events import AgentChanged, Cause, StepEntered
+from schemas.session.collecting import NOTE_FIELD
 from schemas.session.state import HANDOVER_SPAN, SessionState
 from workers.agents import ArgumentsError, Context, Tool, ToolError
 
@@ -85,9 +87,9 @@ def stamped(
 
 
 def in_its_step(agent: AgentSpec, tools: Mapping[str, Tool]) -> dict[str, Tool]:
-    """Those of an agent's tools that count in the step it is in, and those that lead elsewhere."""
+    """Those of an agent's tools that count in the step it is in, that by which it notes fields, and those that lead elsewhere."""
     step = step_of(agent)
-    named = None if step is None else step.tools
+    named = None if step is None or step.tools is None else {*step.tools, NOTE_FIELD}
     kept = {name: tool for name, tool in tools.items() if named is None or name in named}
     for tool in moving(agent):
         kept.setdefault(tool.name, tool)
@@ -113,7 +115,7 @@ def _tool(name: str, told: str, argument: str, allowed: Sequence[str], move: Cal
         return {argument: given[argument]}
 
     async def run(context: Context, arguments: dict[str, Any]) -> str:
-        move(context, arguments[argument])
+        await asyncio.to_thread(move, context, arguments[argument])  # which may read another agent's file
         return f"You are now in the step {arguments[argument]}." if name == GOTO else (
             f"You are {arguments[argument]} now. Go on with the conversation."
         )  # fmt: skip

@@ -6,12 +6,14 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from schemas.text.clean import well_formed
+from schemas.text.clean import DEEPEST, too_deep, well_formed
 
 __all__ = ["Unreadable", "changed", "cut", "told"]
 
 STATE_AT_MOST = 16_000
 """Characters, as JSON, of what one call may change in a session's state."""
+WHOLE_STATE_AT_MOST = 64_000
+"""The same of all of it."""
 
 
 class Unreadable(Exception):
@@ -52,6 +54,11 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
         raise Unreadable(f"context.state holds what is no JSON ({_line(error)})") from None
     if len(json.dumps(kept)) > STATE_AT_MOST:
         raise Unreadable(f"context.state was given more than {STATE_AT_MOST:,} characters of JSON")
+    if too_deep(kept):
+        raise Unreadable(f"context.state was given what is nested more than {DEEPEST} deep")
+    whole = {name: value for name, value in {**before, **kept}.items() if value is not None}
+    if len(json.dumps(whole)) > max(WHOLE_STATE_AT_MOST, len(json.dumps(dict(before)))):  # what shrinks it is kept
+        raise Unreadable(f"context.state would hold more than {WHOLE_STATE_AT_MOST:,} characters of JSON in all")
     return kept
 
 

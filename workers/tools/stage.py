@@ -1,24 +1,24 @@
 """The tools' own pool (`antiphon worker tools`): tools that take long, and must hold no LLM's slot."""
 
 import asyncio
-import zlib
 from collections.abc import Sequence
 
 from schemas.bus import Seen
 from schemas.config.settings import Settings
-from schemas.events import Event, SayRequested, Stage, ToolReturned
+from schemas.events import Event, Stage, ToolReturned
 from schemas.jobs import ToolJob
 from schemas.process.tasks import Tasks
 from schemas.session.cache import Folds
+from schemas.session.chat import UNKNOWN
 from workers._stage import Work
 from workers.tools._moving import Moves, stamped
 from workers.tools._running import Call, Doing, Returned, all_posted, call, context_of, posted
+from workers.tools._saying import Saying, by_the_gateway
 from workers.tools._toolbox import Toolboxes
 
 __all__ = ["ToolStage"]
 
 _SLOTS = 32
-UNKNOWN = "it is unknown whether this has happened: the worker that did it died. Do not call it again by yourself; tell the user"
 
 
 class ToolStage:
@@ -64,13 +64,8 @@ class ToolStage:
         if work.cancelled.is_set():
             return
 
-        def say(text: str) -> None:
-            said = SayRequested(text=text, request=f"{job.call}/said")
-            self._tasks.spawn(
-                posted(work.bus, job.session, f"tool/{job.call}/{zlib.crc32(text.encode())}", said), "say"
-            )
-
-        doing = Doing(work.bus, job.session, job.call, say, Moves(state, box.find, job.name))
+        saying = Saying(by_the_gateway(work.bus, job.session, f"tool/{job.call}"), self._tasks)
+        doing = Doing(work.bus, job.session, job.call, saying, Moves(state, box.find, job.name))
         context = context_of(state, job.session, job.turn, job.call, doing)
         most = state.agent.tools.result_characters
         running = asyncio.ensure_future(call(Call(job.call, tool, job.arguments, job.timeout, most), context, doing))
@@ -78,6 +73,7 @@ class ToolStage:
         try:
             await asyncio.wait({running, cancelled}, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
+                await saying.done()
                 await self._finish(work, job, running.result(), doing.moves)
                 return
             stopped = Returned(error="it was cancelled: the user interrupted; it is unknown how far it was done")

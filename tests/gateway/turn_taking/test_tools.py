@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from gateway.inputs import Typed
 from gateway.turn_taking import End
 from schemas.config.agent import AgentSpec
 from schemas.events import (
     Cause,
     EndRequested,
+    PlaybackStarted,
     ReplyFinished,
     ReplySentence,
     ToolCalled,
@@ -116,6 +118,18 @@ def test_a_reply_that_stopped_for_the_pool_goes_on_when_all_have_returned() -> N
     assert resumed[0][0] >= 10.0
     assert heard(call) == ["Let me look. One moment, please. It is ten."]
     assert not violations(call.log)
+
+
+def test_the_wait_for_the_pool_is_bridged_in_text_too() -> None:
+    """By words that are told: nothing is spoken."""
+    call = Working(AGENT.model_copy(update={"sound": False}))
+    call.feed(Typed("alice", "What is the news?"))
+    call.calls(1.0, 1, 0, pool=True)
+    call.finishes(1.1, 1, 0, "tool")
+    call.run(5.0)
+    assert [event.text for event in call.of(ReplySentence)] == [AGENT.filler]
+    assert [event.turn for event in call.of(PlaybackStarted)] == [1]
+    assert not [job for job in call.jobs if isinstance(job, TtsJob)]
 
 
 def test_a_pool_without_workers_holds_nobody_for_ever() -> None:

@@ -25,8 +25,18 @@ from schemas.archive.store import follow_up_id
 from schemas.background.hints import QUEUE
 from schemas.bus import Publication
 from schemas.clock import Micros
+from schemas.config.agent import AgentSpec
 from schemas.config.settings import Settings
-from schemas.events import SessionEnded
+from schemas.events import (
+    Event,
+    HookCalled,
+    MessageReceived,
+    ParticipantJoined,
+    SessionEnded,
+    SessionStarted,
+    TurnCommitted,
+    TurnEnded,
+)
 from schemas.log import MemoryBus, RedisBus
 from schemas.session.listing import Rows
 from schemas.session.summary import Gist
@@ -289,6 +299,23 @@ async def test_what_a_call_was_about(log: MemoryBus, told: Told) -> None:
     await told.condemn(["s1"], "session", "ann")
     await told.purge("s1")
     assert await told.gist("s1") is None
+
+
+async def test_what_a_hook_kept_from_the_llm_is_kept_from_this_one(log: MemoryBus) -> None:
+    """A turn that was vetoed is not in what the model is given, and one that was changed is there as it was changed."""
+    start = SessionStarted(room="r", transport="memory", agent=AgentSpec(), gateway="gw")
+    events: list[Event] = [ParticipantJoined(participant="ann", name="Ann")]
+    for turn, decision, made in ((1, "vetoed", "a card"), (2, "changed", "My card is [number]."), (3, "", "")):
+        hooked = HookCalled.model_validate(
+            {"call": f"on_user_turn/{turn}.0", "hook": "on_user_turn", "decision": decision, "text": made}
+            | {"turn": turn, "generation": 0}
+        )
+        said = MessageReceived(turn=turn, participant="ann", text=f"My card is 4111 {turn}.")
+        events += [said, TurnCommitted(turn=turn, why="text"), hooked, TurnEnded(turn=turn, how="played", heard="Yes.")]
+    await log.open("s1", "gw", "open", [start])
+    await log.publish("s1", 1, Publication(1, events))
+    lines = ["Agent: Yes.", "Ann: My card is [number].", "Agent: Yes.", "Ann: My card is 4111 3.", "Agent: Yes."]
+    assert await transcript(log, "s1") == "\n".join(lines)
 
 
 async def _this(archive: Archive) -> Archive:

@@ -140,6 +140,16 @@ async def test_a_change_counts_for_new_sessions(tmp_path: Path) -> None:
     assert [await one.tools["f"].run(Context(), {}) for one in (before, after, again)] == ["before", "after", "before"]
 
 
+async def test_a_session_goes_on_with_what_there_is(tmp_path: Path) -> None:
+    """After a restart: with one code to its end, though the file changes again."""
+    codes = Codes()
+    first = await codes.of(written(tmp_path, "number = 1\n"), "0123456789abcdef")
+    written(tmp_path, "number = 2\n")
+    again = await codes.of(tmp_path, "0123456789abcdef")
+    assert (first.module["number"], again) == (1, first)
+    assert (await codes.of(tmp_path)).module["number"] == 2
+
+
 async def test_what_hangs_harms_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that does not come to its end is given up."""
     monkeypatch.setattr("workers.agents._loading.WITHIN", 0.05)

@@ -8,7 +8,7 @@ from schemas.bus import Publication
 from schemas.config.agent import AgentSpec
 from schemas.errors import Permanent
 from schemas.events import ContextSummarized, MessageReceived, SessionStarted, TurnEnded
-from schemas.jobs import LlmJob
+from schemas.jobs import HookJob, LlmJob
 from schemas.session.chat import messages
 from schemas.session.fold import fold_all
 from tests.workers.llm.scripted import STOP, Item, ScriptedLlm, llm_stage
@@ -106,6 +106,22 @@ async def test_who_speaks_goes_first() -> None:
         assert [one.text for one in await talk.summaries()] == ["Ann counts."]
         state = fold_all(await pool.bus.read("s"))
         assert "Ann counts." in messages(state, talk.turns)[0]["content"]
+
+
+@virtually
+async def test_a_hook_gives_up_no_summary() -> None:
+    """It asks no model: one is called after each turn of an agent with on_agent_turn."""
+    async with Pool() as pool:
+        provider = ScriptedLlm(ANSWER, ["Ann ", 5.0, "counts.", STOP])
+        pool.start(llm_stage(provider))  # type: ignore[arg-type]
+        talk = Long(pool)
+        await talk.begin()
+        await talk.ask()
+        await asyncio.sleep(2)
+        hook = HookJob.of(talk.agent, "s", "on_agent_turn", f"on_agent_turn/{talk.turns}", turn=talk.turns)
+        await pool.bus.publish("s", 1, Publication(100, [], [hook]))
+        await asyncio.sleep(10)
+        assert [one.text for one in await talk.summaries()] == ["Ann counts."]
 
 
 @virtually

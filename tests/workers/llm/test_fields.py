@@ -118,3 +118,15 @@ async def test_arguments_that_do_not_fit_are_answered(arguments: dict[str, objec
         assert not [event for event in log if isinstance(event, FieldCollected)]
         [returned] = [event for event in log if isinstance(event, ToolReturned)]
         assert returned.result.startswith(("there is no field", "not noted: "))
+
+
+@virtually
+async def test_fields_are_noted_in_every_step() -> None:
+    """Whichever tools a step names: its agent is told to note them."""
+    steps = '[[fields]]\nname = "email"\ntype = "email"\n[[steps]]\nname = "only"\ntools = []\n'
+    async with Pool() as pool:
+        provider = ScriptedLlm(noting(name="email", value="anna at example dot com"), ["Right?", STOP])
+        pool.start(llm_stage(provider))  # type: ignore[arg-type]
+        await turn(pool, 1, "It's anna at example dot com.", parse_agent(steps))
+        assert [tool["function"]["name"] for tool in provider.requests[0].tools] == ["note_field"]
+        assert [one.name for one in await pool.bus.read("s") if isinstance(one, FieldCollected)] == ["email"]

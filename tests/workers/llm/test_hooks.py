@@ -18,6 +18,7 @@ from schemas.events import (
     Event,
     HookBegan,
     HookCalled,
+    KnowledgeFound,
     ReplyFinished,
     ReplySentence,
     SayRequested,
@@ -476,6 +477,38 @@ async def test_another_agent_goes_on(agents: Path) -> None:
         assert [job.voice for job in jobs if isinstance(job, TtsJob)] == ["calm"]
         state = await folded(pool.bus, "a")
         assert (state.agent.name, state.instructions, state.agent.step) == ("billing", "You do the bills.", "")
+
+
+def knows(agents: Path, name: str, text: str) -> None:
+    """The agent has a file, of which it is given what fits a question."""
+    (agents / name / "knowledge").mkdir()
+    (agents / name / "knowledge" / f"{name}.md").write_text(text)
+    file = agents / name / "agent.toml"
+    file.write_text(f"{file.read_text()}\n[knowledge]\nmode = 'always'\nwhole = 0\n")
+
+
+@virtually
+async def test_what_a_hook_makes_of_a_turn_is_looked_up(agents: Path) -> None:
+    """And not what was said: the LLM is given what fits the words that it is told."""
+    knows(agents, "pizza", "The Queen sits by the window. Who wants to change me asks the owner.")
+    async with Pool() as pool:
+        await answered(pool, agents, "change me")
+        (found,) = await log(pool, KnowledgeFound)
+        assert (found.query, found.files) == ("A table for the Queen, please.", ["pizza.md"])
+
+
+@virtually
+async def test_another_agent_looks_into_its_own_files(agents: Path) -> None:
+    """Within the same reply; what was found in those of the one before is not its."""
+    knows(agents, "pizza", "Bills are no business of ours.")
+    knows(agents, "billing", "Bills are due in thirty days.")
+    async with Pool() as pool:
+        script = ([called(("hand_over", {"agent": "billing"}))], ["In thirty days.", STOP])
+        provider, _, _ = await answered(pool, agents, "When are my bills due?", *script)
+        assert [one.files for one in await log(pool, KnowledgeFound)] == [["pizza.md"], ["billing.md"]]
+        first, second = ("\n".join(str(one["content"]) for one in asked.messages) for asked in provider.requests)
+        assert ("no business" in first, "thirty days" in first) == (True, False)
+        assert ("no business" in second, "thirty days" in second) == (False, True)
 
 
 @virtually

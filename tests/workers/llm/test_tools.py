@@ -1,6 +1,7 @@
 """Tools in the LLM stage, on the in-memory log, in virtual time, through the real runtime and the real fold."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -342,6 +343,7 @@ async def test_a_tool_speaks(ran: list[Any], agents: Path) -> None:
         ("boook", {"guests": 1}, "there is no tool boook; there are book, slow"),
         ("slow", {"seconds": 100}, "no result within 30 s; it is unknown whether it was done"),
         ("book", {"guests": "x" * 20_000}, "the arguments have more than 16,000 characters"),
+        ("book", {"guests": json.loads("[" * 220 + "]" * 220)}, "the arguments are nested more than 32 deep"),
     ],
 )
 @virtually

@@ -139,3 +139,24 @@ async def test_programs_are_the_operators_to_allow(monkeypatch: pytest.MonkeyPat
         "tools.mcp crm: the environment variable TOOL_MISSING is not set for this worker",
     ]
     assert not tools
+
+
+async def test_what_is_not_used_any_more_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is kept here; another one's program ends, and is started again when it is wanted."""
+    monkeypatch.setattr("workers.tools._mcp._KEPT", 1)
+    one, other = (McpSpec(name=name, command=sys.executable, args=[SERVER], allow=["menu"]) for name in ("a", "b"))
+    servers = McpServers(sys.executable)
+    try:
+        first = await there(servers, one)
+        await there(servers, other)
+        for _ in range(100):
+            try:
+                await first["menu"].run(Context(), {"course": "lunch"})
+            except ToolError:
+                break
+            await asyncio.sleep(0.1)
+        else:
+            raise AssertionError("it goes on")
+        assert set(await there(servers, one)) == {"menu"}
+    finally:
+        await servers.aclose()
