@@ -125,6 +125,11 @@ async def test_all_that_is_to_be_typed_is_typed_here() -> None:
     assert set(sections) - {"A model, or none"} == followed  # which is two settings
 
 
+async def test_it_starts(shop: Shop) -> None:
+    """As far as "Start it": a log, workers and a gateway that answers phones."""
+    assert running(shop.folder / ".antiphon") is not None
+
+
 async def test_in_text(shop: Shop) -> None:
     """The menu, a typed order, the name read back, a confirmation: and the kitchen has it once."""
     said = await shop.follow("In text")
