@@ -516,6 +516,7 @@ class State:
             began=self.began,
             timezone=self.agent.timezone,
             name=person.shown if person else "",
+            kind=person.kind if person else "",
             attributes=person.attributes if person else {},
             metadata=self.metadata,
             attributes_allowed=tuple(self.agent.prompt_attributes),

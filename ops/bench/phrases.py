@@ -30,7 +30,7 @@ from ops.bench import machine
 from ops.bench._warm import warm
 from ops.simulate.scene import Mute
 from schemas.audio import HEARING_RATE, Pcm
-from schemas.clock import Clock
+from schemas.clock import Clock, Now
 from schemas.config.agent import AgentSpec, Phone, TurnTaking
 from schemas.config.agents import Agents
 from schemas.config.lease import LONGEST
@@ -80,6 +80,8 @@ _VOICES: dict[str, tuple[float, float, bool]] = {
 _AT_ONCE = 3
 _TONE = (1_000, 0.4, 0.6)
 """Hz and seconds of a machine's tone, and the silence before it."""
+_STANDS = 60.0
+"""Seconds that a recording stands still for a stage that does not answer; then it goes on without."""
 _MESSAGE = "Your order is ready."
 
 
@@ -118,7 +120,7 @@ async def bench(turns: int | None = None, **_: Any) -> dict[str, Any]:
         stack.push_async_callback(reception.aclose)
         places = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(number: int, clip: Clip) -> Sequence[Event]:
+        async def one(number: int, clip: Clip) -> tuple[Sequence[Event], bool]:
             async with places:
                 source = folder / f"{number}.wav"
                 soundfile.write(source, clip.pcm, HEARING_RATE, "PCM_16")
@@ -127,10 +129,12 @@ async def bench(turns: int | None = None, **_: Any) -> dict[str, Any]:
                 session = await reception.open(f"bench-{number}", room, agent)
                 room.waits = lambda: session.busy
                 await session.over.wait()
-                return await bus.read(session.name)
+                return await bus.read(session.name), room.gave_up
 
-        logs = await asyncio.gather(*(one(number, clip) for number, clip in enumerate(clips)))
-    return _figures(list(zip(clips, logs, strict=True))) | {"model": settings.stt_model, **machine()}
+        heard = await asyncio.gather(*(one(number, clip) for number, clip in enumerate(clips)))
+    figures = _figures([(clip, log) for clip, (log, _) in zip(clips, heard, strict=True)])
+    left = sum(gave_up for _, gave_up in heard)
+    return figures | {"went_on_without_an_answer": left, "model": settings.stt_model, **machine()}
 
 
 class _Called(FileRoom):
@@ -141,15 +145,23 @@ class _Called(FileRoom):
         self._inputs.insert(0, Joined(CALLER, kind="sip", attributes={"sip.direction": "outbound"}))
         self.waits: Callable[[], bool] = lambda: False
         """Time stands still meanwhile, so that a busy machine changes no figure: the stages take no time."""
+        self.gave_up = False
+        self._goes_on = clock.now() + _STANDS
 
     def drain(self) -> Sequence[RoomInput]:
-        return () if self.waits() else super().drain()
+        now = self._real.now()
+        if not self.gave_up and self.waits():
+            self.gave_up = now >= self._goes_on
+            return ()
+        self._goes_on = Now(now + _STANDS)
+        return super().drain()
 
 
 def _figures(heard: list[tuple[Clip, Sequence[Event]]]) -> dict[str, Any]:
     """Rates, and each clip that was taken for something else, with what was understood."""
     wrong: list[dict[str, str]] = []
     found: Counter[tuple[str, str]] = Counter()
+    each: Counter[tuple[str, str]] = Counter()
     after: list[float] = []
     for clip, log in heard:
         verdict = _verdict(clip, log)
@@ -159,9 +171,14 @@ def _figures(heard: list[tuple[Clip, Sequence[Event]]]) -> dict[str, Any]:
             wrong.append({"said": clip.text, "voice": clip.voice, "taken_for": verdict, "heard": words})
         if clip.tone and (at := _message_at(log)) is not None:
             after.append(at - clip.tone)
+        for phrase in [phrase for phrase in WAKE if clip.kind == "call" and phrase in clip.text]:
+            each[phrase, verdict] += 1
     of = Counter(clip.kind for clip, _ in heard)
     return {
         "phrases_heard": f"{found['call', 'woke']} of {of['call']}",
+        "of_each": {
+            phrase: f"{each[phrase, 'woke']} of {each[phrase, 'woke'] + each[phrase, 'slept']}" for phrase in WAKE
+        },
         "woken_by_others": f"{found['other', 'woke']} of {of['other']}",
         "machines_found": f"{found['machine', 'machine']} of {of['machine']}",
         "people_taken_for_machines": f"{found['person', 'machine']} of {of['person']}",
@@ -189,7 +206,10 @@ def table(figures: dict[str, Any]) -> Table:
     """The rates, and what went wrong."""
     made = Table("what", "how often", title="wake phrases and answering machines")
     for name, value in figures.items():
-        if name != "wrong":
+        if name == "of_each":
+            for phrase, often in value.items():
+                made.add_row(f'"{phrase}"', often)
+        elif name != "wrong":
             made.add_row(name.replace("_", " "), str(value))
     for one in figures["wrong"]:
         made.add_row(f"{one['said']} ({one['voice']})", f"{one['taken_for']}: {one['heard']}")

@@ -23,6 +23,7 @@ LONGEST = 300
 NAMES = {
     "caller.number": "the phone number of who calls",
     "caller.name": "what who calls is called",
+    "caller.channel": "`phone` for who is on a telephone line, else `app`",
     "participant.name": "the same: of whom the session is for",
     "participant.attributes.X": "an attribute of theirs, allowed by prompt_attributes",
     "now": "date and time at which the session began, in the agent's timezone",
@@ -40,7 +41,7 @@ _NUMBER = "sip.phoneNumber"
 @dataclass(frozen=True, slots=True)
 class Known:
     """What values are made of. `began`, `at`: µs since 1970, of the session and of the turn that is answered; `timezone`: IANA;
-    `name`, `attributes`: of whom the session is for; `attributes_allowed`, `metadata_allowed`: names that may be told;
+    `name`, `kind`, `attributes`: of whom the session is for; `attributes_allowed`, `metadata_allowed`: names that may be told;
     `given`: by hooks."""
 
     session: str = ""
@@ -48,6 +49,7 @@ class Known:
     at: int = 0
     timezone: str = "UTC"
     name: str = ""
+    kind: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     attributes_allowed: tuple[str, ...] = ()
@@ -76,6 +78,8 @@ def _value(name: str, known: Known) -> str:
             found = known.attributes.get(_NUMBER, "")
         case "caller.name" | "participant.name":
             found = known.name
+        case "caller.channel":
+            found = "phone" if known.kind == "sip" else "app" if known.kind else ""
         case "now":
             found = _moment(known.began, known.timezone)
         case "now.fresh":

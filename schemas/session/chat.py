@@ -122,6 +122,7 @@ def values_of(state: SessionState, number: int, session: str = "") -> values.Kno
         at=turn.opened_at if turn is not None else state.at,
         timezone=state.agent.timezone,
         name=person.name if person is not None else "",
+        kind=person.kind if person is not None else "",
         attributes=person.attributes if person is not None else {},
         metadata=state.metadata,
         attributes_allowed=tuple(state.agent.prompt_attributes),

@@ -1,13 +1,24 @@
 """`antiphon bench phrases`: what is counted."""
 
+from pathlib import Path
+
 import numpy as np
+import soundfile
 
 from ops.bench import phrases
 from ops.bench.phrases import Clip
+from schemas.clock import Now
 from schemas.config.agent import AgentSpec
 from schemas.events import AgentWoke, CalleeDetected, Event, PlaybackStarted, SessionStarted, TranscriptFinal
 
 _SILENCE = np.zeros(0, np.int16)
+
+
+class _Clock:
+    time = 0.0
+
+    def now(self) -> Now:
+        return Now(self.time)
 
 
 def test_what_is_counted() -> None:
@@ -28,4 +39,22 @@ def test_what_is_counted() -> None:
     assert (figures["machines_found"], figures["people_taken_for_machines"]) == ("1 of 1", "1 of 1")
     assert (figures["message_before_the_tone_ended"], figures["message_after_tone_s"]) == ("0 of 1", 0.5)
     assert figures["wrong"] == [{"said": "hello?", "voice": "fast", "taken_for": "machine", "heard": "Hey, Pizza."}]
-    assert phrases.table(figures).row_count == 8
+    assert figures["of_each"] == {"hey pizza": "1 of 1", "okay robot": "0 of 0", "hello antiphon": "0 of 0"}
+    assert phrases.table(figures).row_count == 11
+
+
+def test_a_stage_that_does_not_answer_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    """The recording stands still for a minute, and goes on without."""
+    source = tmp_path / "said.wav"
+    soundfile.write(source, np.zeros(16_000, np.int16), 16_000, "PCM_16")
+    clock = _Clock()
+    room = phrases._Called(source, clock, patience=1.0)
+    room.waits = lambda: True
+    assert not room.drain()
+    clock.time += 59.0
+    assert not room.drain()
+    assert not room.gave_up
+    clock.time += 2.0
+    assert not room.drain()
+    assert room.gave_up
+    assert [type(item).__name__ for item in room.drain()] == ["Joined", "Attached", "Heard"]

@@ -78,7 +78,7 @@ class Baresip:
         self.events: list[dict[str, Any]] = []
         self.output: list[str] = []
         self.port = port or two_free_ports()
-        self._microphone = microphone
+        self._microphone, self._lines = microphone, 0
         self._control_port = free_port()
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.StreamReader | None = None
@@ -87,10 +87,7 @@ class Baresip:
 
     async def __aenter__(self) -> "Baresip":
         self.folder.mkdir(parents=True, exist_ok=True)
-        rate = RATES[self.codec]
-        recording = self.folder / "microphone.wav"
-        pcm = np.concatenate((self._microphone, np.zeros(16_000 * 90, np.int16)))
-        soundfile.write(recording, soxr.resample(pcm, 16_000, rate), rate, "PCM_16")
+        rate, recording = RATES[self.codec], self._recorded(self._microphone)
         values = {
             "host": "127.0.0.1", "port": self.port, "transport": self.transport, "microphone": recording, "rate": rate,
             "codec": self.codec, "control": self._control_port, "folder": self.folder, "modules": _MODULES,
@@ -146,6 +143,18 @@ class Baresip:
 
     async def dial(self, uri: str) -> None:
         await self.command("dial", uri)
+
+    async def say(self, pcm: Pcm) -> None:
+        """Into its call, from now on, in place of what its microphone said; then silence."""
+        await self.command("ausrc", f"aufile,{self._recorded(pcm)}")
+
+    def _recorded(self, pcm: Pcm) -> Path:
+        """A file that it can say."""
+        self._lines += 1
+        path, rate = self.folder / f"microphone-{self._lines}.wav", RATES[self.codec]
+        whole = np.concatenate((pcm, np.zeros(16_000 * 90, np.int16)))
+        soundfile.write(path, soxr.resample(whole, 16_000, rate), rate, "PCM_16")
+        return path
 
     async def event(self, kind: str, seconds: float = 10.0) -> dict[str, Any]:
         """Wait for an event of baresip: CALL_ESTABLISHED, CALL_CLOSED, CALL_INCOMING, …"""
