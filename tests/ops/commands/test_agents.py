@@ -128,14 +128,15 @@ def test_the_model_is_the_one_that_the_running_stack_asks(tmp_path: Path, monkey
 def test_nothing_is_cut_in_a_pipe_and_no_agents_name_in_a_narrow_terminal(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is cut there are models, voices and files."""
+    """What is cut there are models and voices: the names of an agent and of its file are what one types or opens."""
     name = "a-desk-with-a-long-name"
     (folder / f"{name}.toml").write_text('[llm]\nmodel = "a-model-whose-name-is-longer-than-others"\n')
     assert f"{name}  en    a-model-whose-name-is-longer-than-others" in said().output
     monkeypatch.setattr(console, "out", console.terminal(width=80, force_terminal=True, color_system=None))
     list_agents(load(), json=False)
     line = next(line for line in capsys.readouterr().out.splitlines() if name in line)
-    assert line.startswith(f"{name}  en    a-model-whose")
+    assert line.startswith(f"{name}  en    a-mo")
+    assert line.rstrip().endswith(f"{name}.toml")
     assert "…" in line
     assert len(line) <= 80
 
