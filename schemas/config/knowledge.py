@@ -91,6 +91,8 @@ def read(folder: Path) -> Mapping[str, str]:
     together = 0
     for path in files(folder):
         try:
+            if not path.resolve().is_relative_to(folder.resolve()):
+                raise WrongKnowledgeError(f"{path}: it leads out of {folder}; put the file itself there")
             size = path.stat().st_size
             if size > LONGEST:
                 raise WrongKnowledgeError(f"{path}: {size:,} bytes; expected at most {LONGEST:,}: cut it into several")

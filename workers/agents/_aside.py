@@ -26,7 +26,7 @@ async def aside(work: Coroutine[Any, Any, Any], name: str) -> Any:
         return await work  # virtual time waits for no thread
     while (loop := _loops.present()) is not None:
         claim = threading.Lock()
-        running = asyncio.run_coroutine_threadsafe(_begun(work, claim), loop)
+        running = asyncio.run_coroutine_threadsafe(_begun(work, claim, loop, name), loop)
         waiting = asyncio.wrap_future(running)
         try:
             await asyncio.wait({waiting}, timeout=_ANSWERS)
@@ -36,10 +36,10 @@ async def aside(work: Coroutine[Any, Any, Any], name: str) -> Any:
             running.cancel()
             if claim.acquire(blocking=False):
                 work.close()
-            threading.Thread(target=_loops.check, args=(loop, name), name="hooks' loop", daemon=True).start()
+            threading.Thread(target=_loops.check, args=(loop,), name="hooks' loop", daemon=True).start()
             raise
         running.cancel()  # somebody else's holds the loop: this one begins on another
-        _loops.give_up(loop, "an async tool or hook")
+        _loops.give_up(loop)
     work.close()
     raise Busy(f"{_MOST} loops are held by functions that never yield")
 
@@ -49,9 +49,18 @@ async def awaited(found: Any) -> Any:
     return await found
 
 
-async def _begun(work: Coroutine[Any, Any, Any], claim: threading.Lock) -> Any:
+async def _begun(
+    work: Coroutine[Any, Any, Any], claim: threading.Lock, loop: asyncio.AbstractEventLoop, name: str
+) -> Any:
     """Unless whoever wants it has given up this loop meanwhile."""
-    return await work if claim.acquire(blocking=False) else None
+    if not claim.acquire(blocking=False):
+        return None
+    mark = object()
+    _loops.at_work[mark] = (loop, name)
+    try:
+        return await work
+    finally:
+        del _loops.at_work[mark]
 
 
 class _Loops:
@@ -61,6 +70,7 @@ class _Loops:
         self._lock = threading.Lock()
         self._present: asyncio.AbstractEventLoop | None = None
         self._given_up = 0
+        self.at_work: dict[object, tuple[asyncio.AbstractEventLoop, str]] = {}
 
     def present(self) -> asyncio.AbstractEventLoop | None:
         with self._lock:
@@ -69,21 +79,23 @@ class _Loops:
                 threading.Thread(target=_turn, args=(self._present,), name="hooks", daemon=True).start()
             return self._present
 
-    def check(self, loop: asyncio.AbstractEventLoop, name: str) -> None:
+    def check(self, loop: asyncio.AbstractEventLoop) -> None:
         """Whether it still turns."""
         turns = threading.Event()
         with contextlib.suppress(RuntimeError):  # closed: it was given up before
             loop.call_soon_threadsafe(turns.set)
         if not turns.wait(_ANSWERS):
-            self.give_up(loop, name)
+            self.give_up(loop)
 
-    def give_up(self, loop: asyncio.AbstractEventLoop, name: str) -> None:
+    def give_up(self, loop: asyncio.AbstractEventLoop) -> None:
         with self._lock:
             if self._present is not loop:
                 return
             self._present = None
             self._given_up += 1
-        log.error("%s never yields (a loop without end, or a blocking call in an async function): left to itself", name)
+        names = sorted({name for whose, name in tuple(self.at_work.values()) if whose is loop})
+        who = ", or ".join(names[:5]) or "an async function"
+        log.error("%s never yields (a loop without end, or a blocking call in an async function): left to itself", who)
         asyncio.run_coroutine_threadsafe(self._wound_up(loop), loop)
 
     async def _wound_up(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.inputs import Joined, Left, PushToTalk, Typed
 from gateway.turn_taking import Play, Publish, Queues, Tell, step
+from gateway.turn_taking.record import read_entry
 from gateway.turn_taking.recovery import fold
 from schemas.client import StateMessage
 from schemas.config.agent import AgentSpec, SttSpec, TurnTaking
@@ -20,6 +21,7 @@ from schemas.events import (
     UtteranceCaptured,
 )
 from schemas.jobs import LlmJob, SttJob, TtsJob
+from schemas.session.fold import fold_all
 from schemas.session.promises import violations
 from tests.gateway.turn_taking.call import Call, Stages
 
@@ -499,3 +501,19 @@ def test_an_answer_to_something_written_says_whether_it_takes_up_a_letter() -> N
     for log in (call.log, older):
         assert not fold("s1", log, call.now).letters
     assert call.ended() == [(1, "played", "finished"), (2, "played", "finished")]
+
+
+def test_a_note_is_told_apart_from_what_somebody_wrote() -> None:
+    """In the log, in the session's state, and in what is kept for replay."""
+    call = Call()
+    call.gives(1.0, Typed("alice", "(transfer could not be done: away)"))
+    call.gives(9.0, Typed("alice", "(transfer could not be done: away)", note=True))
+    call.run(18.0)
+    assert [event.note for event in call.of(MessageReceived)] == [False, True]
+    turns = fold_all(call.log).turns.values()
+    assert [(turn.text, turn.words) for turn in turns] == [
+        ("(transfer could not be done: away)", "(transfer could not be done: away)"),
+        ("(transfer could not be done: away)", ""),
+    ]
+    for note, entry in ((False, ["typed", 2.0, "alice", "Hi."]), (True, ["typed", 2.0, "alice", "Hi.", True])):
+        assert read_entry(entry, {}) == (2.0, Typed("alice", "Hi.", note))

@@ -114,3 +114,18 @@ def test_a_changed_file_counts_for_the_next_session(folder: Path) -> None:
     assert agents.find("pizza").knowledge == after
     assert agents.problems() == {}
     assert "byte 0 is not UTF-8" in Agents(folder.parent, strict=False).problems()["pizza"]
+
+
+def test_a_link_leads_to_no_other_file(tmp_path: Path) -> None:
+    """What lies elsewhere on this machine is told to no caller; links within the agent's folder are its own."""
+    folder = tmp_path / "pizza"
+    (folder / "knowledge").mkdir(parents=True)
+    (folder / "text").write_text("Pizza is eaten hot.")
+    (folder / "knowledge" / "own.md").symlink_to(folder / "text")
+    assert knowledge.read(folder) == {"own.md": "Pizza is eaten hot."}
+    (tmp_path / "secret").write_text("the key")
+    path = folder / "knowledge" / "other.md"
+    path.symlink_to(tmp_path / "secret")
+    with pytest.raises(knowledge.WrongKnowledgeError, match="it leads out of") as wrong:
+        knowledge.read(folder)
+    assert str(wrong.value) == f"{path}: it leads out of {folder}; put the file itself there"
