@@ -63,7 +63,7 @@ function troubles(turn: Turn, total: number): string[] {
 }
 
 function lead(longest: Bar, next: Bar | undefined, total: number): string {
-  const share = Math.round((longest.ms / Math.max(total, 1)) * 100);
+  const share = Math.min(100, Math.round((longest.ms / Math.max(total, 1)) * 100)); // both are rounded to milliseconds
   const took = `${SUBJECT[longest.part] ?? longest.name} took the longest: ${latency(longest.ms)}, ${share} % of it`;
   return next === undefined
     ? `${took}.`
