@@ -171,7 +171,7 @@ async def test_killed_while_it_orders(shop: Shop) -> None:
 
 
 SPOKEN = (
-    ("Two small margheritas, please.", "What name is it under?"),
+    ("Three small margheritas, please.", "What name is it under?"),
     ("My name is Anna Berg.", "is that right?"),
     ("That is right.", "Shall I place the order?"),
     ("Please do that.", "Anything else?"),
@@ -264,7 +264,7 @@ async def test_on_the_phone(shop: Shop, ringing: asyncio.Task[list[Event]]) -> N
     needs("baresip")
     log = await ringing
     told = "\n".join(map(brief, log))
-    wanted = [{"pizza": "margherita", "size": "small", "count": 2}]
+    wanted = [{"pizza": "margherita", "size": "small", "count": 3}]
     assert [order.get("pizzas") for order in shop.orders()].count(wanted) == 1, told
     assert log[-1].reason == "transferred", told  # type: ignore[attr-defined]
     assert violations(log) == []
