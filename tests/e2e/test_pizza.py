@@ -171,7 +171,7 @@ async def test_killed_while_it_orders(shop: Shop) -> None:
 
 
 SPOKEN = (
-    ("Three small margheritas, please.", "What name is it under?"),
+    ("I would like three small margheritas, please.", "What name is it under?"),
     ("My name is Anna Berg.", "is that right?"),
     ("That is right.", "Shall I place the order?"),
     ("Please do that.", "Anything else?"),
