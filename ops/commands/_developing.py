@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from rich.text import Text
 
@@ -11,7 +11,8 @@ from ops import console
 from ops.simulate.matching import wrong_files
 from ops.stack.agent_folder import beside, code_and_scenarios
 from ops.stack.first_look import doubtful, wrong_agents
-from schemas.bus import Listing, Reading
+from schemas.bus import FORK, Reading, Watching
+from schemas.clock import Micros
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
@@ -107,28 +108,39 @@ def _what(was: AgentSpec | None, now: AgentSpec | None) -> str:
     return f": {', '.join(fields)}" if fields else ""
 
 
+class _Log(Reading, Watching, Protocol):
+    """A log, and the archive beside it: what is short is over, and put away, before it is looked at."""
+
+    async def now(self) -> Micros: ...
+
+
 class Conversations:
     """What is said in conversations with an agent that begin from now on."""
 
-    def __init__(self, log: Any, agent: str) -> None:
-        self._reading: Reading = log
-        self._listing: Listing = log
-        self._agent = agent
+    def __init__(self, log: _Log, agent: str) -> None:
+        self._log, self._agent = log, agent
         self._read: dict[str, int] = {}
         self._passed: set[str] = set()
+        self._since = Micros(0)
 
     async def begin(self) -> None:
         """What goes on already is somebody else's."""
-        self._passed = {one.session for one in await self._listing.sessions(_SESSIONS)}
+        self._since = await self._log.now()
+        self._passed = {one.session for one in await self._log.touched("open", _SESSIONS)}
+
+    async def _there(self) -> list[str]:
+        """Ids of the latest that go on, and of those that were over before anybody looked at them; no replays."""
+        on, over = [await self._log.touched(state, _SESSIONS, self._since) for state in ("open", "closed")]
+        return [one.session for one in (*on, *over) if not one.session.startswith(FORK)]
 
     async def news(self) -> list[Line]:
         """Lines since the last look."""
         said: list[Line] = []
-        for one in await self._listing.sessions(_SESSIONS):
-            if one.session not in self._passed:
-                self._read.setdefault(one.session, 0)
+        for session in await self._there():
+            if session not in self._passed:
+                self._read.setdefault(session, 0)
         for session, seen in list(self._read.items()):
-            events = await self._reading.read(session, seen)
+            events = await self._log.read(session, seen)
             if not events:
                 continue
             if not seen and isinstance(events[0], SessionStarted) and events[0].agent.name != self._agent:
@@ -175,7 +187,7 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-async def follow(files: Files, log: Any, say: Callable[[str, str, str], None] = line) -> None:
+async def follow(files: Files, log: _Log, say: Callable[[str, str, str], None] = line) -> None:
     """Tell of both, for ever."""
     for one in files.wrong():
         say(*one)

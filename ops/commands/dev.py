@@ -31,6 +31,7 @@ def dev(
     from ops.commands.up import Up
     from ops.stack.here import data_folder, log_of, running
     from ops.stack.stack import Plan
+    from schemas.archive.both import Both, looking
     from schemas.config.agents import Agents
     from schemas.config.settings import load
     from schemas.log import connected
@@ -51,8 +52,13 @@ def dev(
         files = Files(agents, name, settings)
 
     async def watch(redis_url: str) -> None:
-        async with connected(load(redis_url=redis_url)) as log:
-            await follow(files, log, as_json if json else line)
+        settings = load(redis_url=redis_url)
+        async with connected(settings) as log:
+            both = Both(log, looking(settings))
+            try:
+                await follow(files, both, as_json if json else line)
+            finally:
+                await both.aclose()
 
     if stack is not None:
         if not json:

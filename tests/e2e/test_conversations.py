@@ -25,7 +25,8 @@ def silence(seconds: float) -> Pcm:
 
 
 def ended(*how: str) -> Callable[[TurnMessage], bool]:
-    return lambda turn: turn.how in how
+    """An answer has; "One moment, please.", which bridges the wait for one on a busy machine, is none."""
+    return lambda turn: turn.how in how and turn.why != "filler"
 
 
 def is_speaking(message: StateMessage) -> bool:

@@ -21,6 +21,7 @@ def test_everything_a_room_says_can_be_kept(kind: type[RoomInput], data: st.Data
             {
                 "pressed": st.booleans(),
                 "cancel": st.booleans(),
+                "note": st.booleans(),
                 "head": st.none() | st.integers(0),
                 "attributes": st.dictionaries(ANYTHING, ANYTHING),
                 "kind": st.just("sip"),

@@ -8,9 +8,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ops import cli
-from ops.commands._developing import Files
+from ops.bench._turns import talk
+from ops.commands._developing import Conversations, Files
 from schemas.config.agents import Agents
 from schemas.config.settings import load
+from schemas.log import MemoryBus
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +93,16 @@ def test_who_writes_an_agent_is_told_what_changed() -> None:
     assert "agent.toml, line 2" in wrong[1]
     Path("agents/pizza/agent.py").write_text("def x(:")
     assert any(who == "wrong" and "agent.py, line 1" in text for who, text, _ in files.news())
+
+
+async def test_what_was_over_before_anybody_looked_is_told() -> None:
+    """One turn in the terminal takes less than two looks lie apart; replays and what was there before are nobody's news."""
+    bus = MemoryBus()
+    await talk(bus, "before", 1)
+    told = Conversations(bus, "default")
+    await told.begin()
+    await talk(bus, "short", 1)
+    await talk(bus, "fork-short", 1)
+    said = [text for _, text, _ in await told.news()]
+    assert [text.split()[1] for text in said if text.startswith("──")] == ["short", "short"]
+    assert await told.news() == []
