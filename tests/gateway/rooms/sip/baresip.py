@@ -63,6 +63,7 @@ def two_free_ports() -> int:
                     probe.bind(("127.0.0.1", number))
         except OSError:
             continue
+        free_port()  # that next one: nobody else of this process is given it
         return port
 
 
