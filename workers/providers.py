@@ -2,6 +2,8 @@
 and is found by name through an entry point (`antiphon.stt`, `antiphon.llm`, `antiphon.tts`). It is built with the settings, and
 passes its stage's contract suite (`workers.testing.contracts`)."""
 
+import asyncio
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +13,19 @@ from schemas.audio import Pcm
 from schemas.config.settings import Settings
 from schemas.events import Usage, Viseme, Word
 
-__all__ = ["ChatRequest", "Delta", "Hearing", "Llm", "Provider", "Sound", "Speaking", "Stt", "Transcript", "Tts"]
+__all__ = [
+    "ChatRequest",
+    "Delta",
+    "Hearing",
+    "Llm",
+    "Provider",
+    "Sound",
+    "Speaking",
+    "Stt",
+    "Transcript",
+    "Tts",
+    "whole_answer",
+]
 
 
 class Provider(ABC):
@@ -153,6 +167,18 @@ class Llm(Provider):
     def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """The reply as it comes; closed in the middle when nobody wants the rest. Transient on timeouts, 5xx, broken streams;
         Permanent on a refused request."""
+
+
+async def whole_answer(llm: Llm, request: ChatRequest, *, most: int, within: float) -> str:
+    """The text of an answer that is not spoken as it comes. With more than `most` characters no more of it is read. TimeoutError:
+    it is not whole after `within` seconds; ProviderError."""
+    answer = ""
+    async with asyncio.timeout(within), contextlib.aclosing(llm.stream(request)) as stream:
+        async for delta in stream:
+            answer = delta.text if delta.forget else answer + delta.text
+            if len(answer) > most:
+                break
+    return answer
 
 
 @dataclass(frozen=True, slots=True)

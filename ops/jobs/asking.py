@@ -1,13 +1,11 @@
 """The model that works on calls that are over: summaries, results, memories."""
 
-import asyncio
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
 from schemas.config.settings import Settings
 from schemas.errors import Transient
-from workers.providers import ChatRequest, Llm
+from workers.providers import ChatRequest, Llm, whole_answer
 from workers.registry import provider, summarizing
 
 __all__ = ["CALL_IS_TOLD", "Asking"]
@@ -34,17 +32,11 @@ class Asking:
         """The answer, `most` tokens of it. ProviderError: the endpoint did something else than answer."""
         if self._llm is None:
             self._llm = provider("llm", "", self._settings)
-        answer = ""
         request = ChatRequest(list(messages), temperature=temperature, max_tokens=most)
         try:
-            async with asyncio.timeout(_WITHIN), contextlib.aclosing(self._llm.stream(request)) as stream:
-                async for delta in stream:
-                    answer = delta.text if delta.forget else answer + delta.text
-                    if len(answer) > _ANSWER:
-                        break
+            return await whole_answer(self._llm, request, most=_ANSWER, within=_WITHIN)
         except TimeoutError:
             raise Transient(f"no whole answer within {_WITHIN:g} s (SUMMARY_BASE_URL)", "timeout") from None
-        return answer
 
     async def aclose(self) -> None:
         llm, self._llm = self._llm, None

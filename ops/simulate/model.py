@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
-from workers.providers import CalledTool, ChatRequest, Delta, Llm
+from workers.providers import CalledTool, ChatRequest, Delta, Llm, whole_answer
 from workers.registry import provider
 
 __all__ = ["Awaited", "Model", "Scripted", "model_settings", "reply_of"]
@@ -73,13 +73,8 @@ class Model:
         raise AssertionError
 
     async def _once(self, request: ChatRequest) -> str:
-        answer = ""
         try:
-            async with asyncio.timeout(_WITHIN), contextlib.aclosing(self._llm.stream(request)) as stream:
-                async for delta in stream:
-                    answer = delta.text if delta.forget else answer + delta.text
-                    if len(answer) > _ANSWER:
-                        break
+            answer = await whole_answer(self._llm, request, most=_ANSWER, within=_WITHIN)
         except TimeoutError:
             raise Transient(
                 f"no whole answer within {_WITHIN:g} s (SIMULATE_LLM_BASE_URL, LLM_BASE_URL)", "timeout"

@@ -1,7 +1,6 @@
 """Older turns of a long conversation become a summary, behind the turns and never in their way."""
 
 import asyncio
-import contextlib
 import logging
 from typing import Protocol
 
@@ -15,7 +14,7 @@ from schemas.session.context import Due, due
 from schemas.session.state import SessionState
 from schemas.text.clean import one_line
 from workers import registry
-from workers.providers import ChatRequest, Llm
+from workers.providers import ChatRequest, Llm, whole_answer
 
 __all__ = ["Context", "ContextBus"]
 
@@ -109,10 +108,5 @@ class Context:
             max_tokens=wanted.most,
             options=spec.options if self._llm is None else {},
         )
-        answer, most = "", min(LONGEST_SUMMARY, wanted.most * 6)
-        async with asyncio.timeout(_WITHIN), contextlib.aclosing(llm.stream(request)) as stream:
-            async for delta in stream:
-                answer = delta.text if delta.forget else answer + delta.text
-                if len(answer) > most:
-                    break
-        return one_line(answer, most), request.model or llm.model
+        most = min(LONGEST_SUMMARY, wanted.most * 6)
+        return one_line(await whole_answer(llm, request, most=most, within=_WITHIN), most), request.model or llm.model
