@@ -187,19 +187,22 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-async def follow(files: Files, log: _Log, say: Callable[[str, str, str], None] = line) -> None:
-    """Tell of both, for ever."""
+async def follow(
+    files: Files, log: _Log, say: Callable[[str, str, str], None] = line, begun: Callable[[], None] = lambda: None
+) -> None:
+    """Tell of both, for ever. `begun`: called once; of what begins from then on nothing is missed."""
     for one in files.wrong():
         say(*one)
     conversations = Conversations(log, ((spec := files._spec) and spec.name) or files.name)
-    begun = away = False
+    listens = away = False
     while True:
         for one in await asyncio.to_thread(files.news):
             say(*one)
         try:
-            if not begun:
+            if not listens:
                 await conversations.begin()
-                begun = True
+                listens = True
+                begun()
             for one in await conversations.news():
                 say(*one)
             away = False

@@ -51,19 +51,22 @@ def dev(
         name = _named(agents, agent)
         files = Files(agents, name, settings)
 
-    async def watch(redis_url: str) -> None:
+    async def watch(redis_url: str, hint: str) -> None:
+        """`hint`: printed once no conversation is missed any more: who follows it at once is heard."""
         settings = load(redis_url=redis_url)
         async with connected(settings) as log:
             both = Both(log, looking(settings))
             try:
-                await follow(files, both, as_json if json else line)
+                if json:
+                    await follow(files, both, as_json)
+                else:
+                    await follow(files, both, line, lambda: console.out.print(hint, style="dim"))
             finally:
                 await both.aclose()
 
     if stack is not None:
-        if not json:
-            console.out.print(f"with the stack that runs here; try: {console.me()} chat {name}", style="dim")
-        console.run(lambda: watch(log_of(stack) or stack["redis_url"]))
+        hint = f"with the stack that runs here; try: {console.me()} chat {name}"
+        console.run(lambda: watch(log_of(stack) or stack["redis_url"], hint))
         return
     os.environ["AGENTS"] = str(source.absolute())  # all that is started reads it
     us = Up(json)
@@ -77,9 +80,8 @@ def dev(
     def ready() -> None:
         told = running()
         if told is not None:
-            if not json:
-                console.out.print(f"\ntry: {console.me()} chat {name}, in another terminal", style="dim")
-            watching.append(asyncio.ensure_future(watch(told["redis_url"])))
+            hint = f"\ntry: {console.me()} chat {name}, in another terminal"
+            watching.append(asyncio.ensure_future(watch(told["redis_url"], hint)))
 
     us.ready = ready
     console.run(lambda: us.run(plan))

@@ -1,6 +1,7 @@
 """`antiphon new`, and what `antiphon agents` finds beside agent.toml."""
 
 import ast
+import asyncio
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from ops import cli
 from ops.bench._turns import talk
-from ops.commands._developing import Conversations, Files
+from ops.commands._developing import Conversations, Files, follow
 from schemas.config.agents import Agents
 from schemas.config.settings import load
 from schemas.log import MemoryBus
@@ -106,3 +107,23 @@ async def test_what_was_over_before_anybody_looked_is_told() -> None:
     said = [text for _, text, _ in await told.news()]
     assert [text.split()[1] for text in said if text.startswith("──")] == ["short", "short"]
     assert await told.news() == []
+
+
+async def test_who_follows_its_hint_at_once_is_heard() -> None:
+    """A conversation that begins when the hint is printed is told, however long the files took to look at."""
+    bus, over, told = MemoryBus(), asyncio.Event(), list[str]()
+
+    def say(_: str, text: str, __: str) -> None:
+        told.append(text)
+        if "is over" in text:
+            over.set()
+
+    def begun() -> None:
+        talking.append(asyncio.ensure_future(talk(bus, "at-once", 1)))
+
+    talking: list[asyncio.Task[None]] = []
+    following = asyncio.ensure_future(follow(Files(Agents(None), "default", load()), bus, say, begun))
+    async with asyncio.timeout(10):
+        await over.wait()
+    following.cancel()
+    assert any(text.startswith("── at-once") for text in told)
