@@ -3,10 +3,10 @@ them, e.g. `-x` (`make test ARGS=-x` is something else: one plain pytest).
 
 What waits in real time has two lanes and its cores when it needs them: conversations by real models and workers that are killed;
 people in rooms, phones and chaos. In each one test follows the other, and mostly waits for somebody who speaks. What computes
-has what is left of the machine (nice), in two rows of lanes, for there is some waiting in it: the gateway's, then the
-operators'; and the rest, then the API's. Browsers compute as well: those in which nobody speaks begin when the first two lanes
-are through; those that speak, in real time, come last, with no more than the API's beside them. A new test is in one of the
-lanes that compute unless it lies under `REAL_TIME`.
+has what is left of the machine (nice), in two lanes, for there is some waiting in it, and in more when nobody speaks any more: as
+one lane is through the next begins. Browsers compute as well: those in which nobody speaks begin when the first two lanes are
+through, and go before what else computes; those that speak, in real time, come last, with no more than one lane beside them, of
+those that compute in one process. A new test is in one of the lanes that compute unless it lies under `REAL_TIME`.
 """
 
 import asyncio
@@ -33,15 +33,18 @@ ROOMS = (
     "tests/gateway/rooms/sip/test_linphone.py",
     "tests/gateway/rooms/sip/test_sipp.py",
     "tests/fuzz/test_sip.py",
+    "tests/e2e/test_pizza.py",
 )
+BROWSERS = ("tests/e2e/test_browser.py",)
+PAGES = ("tests/e2e/test_pages.py",)
 REAL_TIME = (*CONVERSATIONS, *ROOMS)
 GATEWAY = ("tests/gateway", "tests/fuzz")
+STACKS = ("tests/ops/stack", "tests/ops/deploy", "tests/ops/commands", "tests/ops/bench")
 OPERATORS = ("tests/ops",)
 API = ("tests/api",)
-BROWSERS = "tests/e2e/test_browser.py"
-PAGES = "tests/e2e/test_pages.py"
-_ELSEWHERE = tuple(f"--ignore={path}" for path in REAL_TIME)
 _PYTEST = (sys.executable, "-u", "-m", "pytest", "--durations=30")
+_AT_ONCE = 4
+"""Lanes. Each waits half of its time, so that two cores are full."""
 _NICE = 7
 """A fifth of what one of the first two lanes gets where both want a core: all of these tests have passed on that. It counts among
 the processes of one session only, so nothing here may begin one of its own (`start_new_session`)."""
@@ -56,32 +59,25 @@ def _give_way(nice: int) -> None:
         _LIBC.prctl(_PR_CAPBSET_DROP, _CAP_SYS_NICE, 0, 0, 0)
 
 
-@dataclass
+@dataclass(eq=False)
 class Lane:
     """One pytest. Its progress is printed as it comes; its report, which begins with the second ruled line, when it is done.
-    `after`: the lanes that are to be through before this one begins."""
+    `after`: the lanes that are to be through before this one begins; `at_once`: the most there may be while it runs."""
 
     name: str
     arguments: tuple[str, ...]
     nice: int = 0
     after: "tuple[Lane, ...]" = ()
+    at_once: int = _AT_ONCE
     report: list[str] = field(default_factory=list)
     seconds: float = 0.0
     code: int = -1
     process: asyncio.subprocess.Process | None = None
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
     interrupted: bool = False
 
     async def run(self) -> None:
-        try:
-            for lane in self.after:
-                await lane.ended.wait()
-            if not self.interrupted:
-                await self._run()
-        finally:
-            self.ended.set()
-
-    async def _run(self) -> None:
+        if self.interrupted:
+            return
         began = time.monotonic()
         self.process = await asyncio.create_subprocess_exec(
             *_PYTEST,
@@ -123,26 +119,44 @@ class Lane:
             self.process.send_signal(signal.SIGINT)
 
 
+def _without(*paths: str) -> tuple[str, ...]:
+    return tuple(f"--ignore={path}" for path in paths)
+
+
+def _lanes(options: tuple[str, ...]) -> list[Lane]:
+    """In the order in which they begin."""
+    computes = (*_without(*REAL_TIME), *options)
+    talks = Lane("conversations", (*CONVERSATIONS, *_without(*ROOMS, *BROWSERS, *PAGES), *options))
+    rooms = Lane("rooms", (*ROOMS, *options))
+    gateway = Lane("gateway", (*GATEWAY, *computes), _NICE)
+    rest = Lane("the rest", ("tests", *_without(*GATEWAY, *OPERATORS, *API), *computes), _NICE)
+    pages = Lane("pages", (*PAGES, *options), after=(talks, rooms))
+    stacks = Lane("stacks", (*STACKS, *computes), _NICE)
+    operators = Lane("operators", (*OPERATORS, *_without(*STACKS), *computes), _NICE)
+    browsers = Lane("browsers", (*BROWSERS, *options), after=(talks, rooms, gateway, rest, pages, stacks), at_once=2)
+    api = Lane("api", (*API, *computes), _NICE, after=(operators,))
+    return [talks, rooms, gateway, rest, pages, stacks, operators, browsers, api]
+
+
+async def _run(lanes: list[Lane]) -> None:
+    """All of them, each as soon as there is room for it."""
+    waiting, running = [*lanes], dict[asyncio.Task[None], Lane]()
+    while waiting or running:
+        for lane in [*waiting]:
+            now = [*running.values()]
+            fits = len(now) < min(one.at_once for one in (lane, *now))
+            if fits and not {*lane.after} & {*waiting, *now}:
+                waiting.remove(lane)
+                running[asyncio.create_task(lane.run())] = lane
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            del running[task]
+            await task
+
+
 async def main(options: tuple[str, ...]) -> int:
     """0 where every lane ends with 0, else the greatest of their exit codes."""
-    elsewhere = (f"--ignore={path}" for path in (*GATEWAY, *OPERATORS, *API))
-    talks = Lane("conversations", (*CONVERSATIONS, f"--ignore={BROWSERS}", f"--ignore={PAGES}", *options))
-    rooms = Lane("rooms", (*ROOMS, *options))
-    gateway = Lane("gateway", (*GATEWAY, *_ELSEWHERE, *options), _NICE)
-    operators = Lane("operators", (*OPERATORS, *_ELSEWHERE, *options), _NICE, after=(gateway,))
-    rest = Lane("the rest", ("tests", *elsewhere, *_ELSEWHERE, *options), _NICE)
-    api = Lane("api", (*API, *_ELSEWHERE, *options), _NICE, after=(rest,))
-    pages = Lane("pages", (PAGES, *options), _NICE, after=(gateway, talks, rooms))
-    lanes = [
-        talks,
-        rooms,
-        gateway,
-        rest,
-        operators,
-        api,
-        pages,
-        Lane("browsers", (BROWSERS, *options), after=(talks, rooms, operators, pages)),
-    ]
+    lanes = _lanes(options)
 
     def interrupt() -> None:
         for lane in lanes:
@@ -150,7 +164,7 @@ async def main(options: tuple[str, ...]) -> int:
 
     for received in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(received, interrupt)
-    await asyncio.gather(*(lane.run() for lane in lanes))
+    await _run(lanes)
     print("", *(line for lane in lanes for line in lane.verdict), sep="\n", flush=True)
     return max(abs(lane.code) for lane in lanes)
 
