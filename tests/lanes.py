@@ -48,6 +48,8 @@ _AT_ONCE = 4
 _NICE = 7
 """A fifth of what one of the first two lanes gets where both want a core: all of these tests have passed on that. It counts among
 the processes of one session only, so nothing here may begin one of its own (`start_new_session`)."""
+_LITTLE = 1
+"""After those in real time, before what else computes."""
 _LIBC = ctypes.CDLL(None)
 _PR_CAPBSET_DROP, _CAP_SYS_NICE = 24, 23
 
@@ -130,7 +132,7 @@ def _lanes(options: tuple[str, ...]) -> list[Lane]:
     rooms = Lane("rooms", (*ROOMS, *options))
     gateway = Lane("gateway", (*GATEWAY, *computes), _NICE)
     rest = Lane("the rest", ("tests", *_without(*GATEWAY, *OPERATORS, *API), *computes), _NICE)
-    pages = Lane("pages", (*PAGES, *options), after=(talks, rooms))
+    pages = Lane("pages", (*PAGES, *options), _LITTLE, after=(talks, rooms))
     stacks = Lane("stacks", (*STACKS, *computes), _NICE)
     operators = Lane("operators", (*OPERATORS, *_without(*STACKS), *computes), _NICE)
     browsers = Lane("browsers", (*BROWSERS, *options), after=(talks, rooms, gateway, rest, pages, stacks), at_once=2)

@@ -17,7 +17,7 @@ from ops.stack.web_app import ROOT, chromium, run_script
 from tests.servers import unable
 
 _LAST = "avatar.e2e.ts"
-"""Without a GPU it takes both cores, which others may want for a while yet (tests/lanes.py)."""
+"""As web/e2e/vitest.config.ts has it."""
 _OWN = {"pizza.e2e.ts"}
 """They want a stack of their own: test_pizza.py has it."""
 _FILES = [path for path in (ROOT / "web" / "e2e").glob("*.e2e.ts") if path.name not in _OWN]

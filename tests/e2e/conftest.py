@@ -21,7 +21,7 @@ from schemas.bus import Bus
 from schemas.config.settings import Settings, load
 from schemas.events import Event
 from schemas.log import connect
-from tests.e2e.browsers import has_livekit, lacking
+from tests.e2e.browsers import InOneRun, has_livekit, lacking
 from tests.e2e.llm_proxy import LlmProxy, Mode
 from tests.gateway.rooms.sip.baresip import two_free_ports
 from tests.servers import unable
@@ -134,6 +134,15 @@ async def browsed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dic
     settings = load(archive="on", archive_url=archive, **{name.lower(): value for name, value in allowed.items()})
     async with Stack(plan, settings) as one:
         yield one.endpoints() | {"processes": one.supervisor.table(), "data": str(data)}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def run(request: pytest.FixtureRequest, browsed: dict[str, object]) -> AsyncIterator[InOneRun]:
+    """Of all files of web/e2e that are asked for: to start Vitest and Chromium for each took a quarter of what they take."""
+    asked = [item.callspec.params["file"] for item in request.session.items if item.path == request.path]
+    one = InOneRun(asked, browsed)
+    yield one
+    await one.aclose()
 
 
 @pytest.fixture(scope="session")

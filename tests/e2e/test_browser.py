@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.e2e.browsers import SPEAKING, run_in_a_browser
+from tests.e2e.browsers import SPEAKING, InOneRun
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("file", SPEAKING)
-async def test_in_a_browser(file: str, browsed: dict[str, object]) -> None:
+async def test_in_a_browser(file: str, run: InOneRun) -> None:
     """A call, spoken, is as a person wants it."""
-    await run_in_a_browser(file, browsed)
+    await run.told(file)
