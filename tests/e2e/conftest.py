@@ -99,6 +99,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
         await bus.start()
         yield House(stack, bus, proxy, phones, agents)
         await bus.aclose()
+        stack.end_at_once()  # nobody is there any more whom a gateway would wait for
     await proxy.stop()
 
 
@@ -134,6 +135,7 @@ async def browsed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dic
     settings = load(archive="on", archive_url=archive, **{name.lower(): value for name, value in allowed.items()})
     async with Stack(plan, settings) as one:
         yield one.endpoints() | {"processes": one.supervisor.table(), "data": str(data)}
+        one.end_at_once()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
