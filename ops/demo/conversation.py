@@ -194,4 +194,4 @@ async def _explain(stack: Stack, caller: Person, wav: Path, json: bool, answered
     console.hang("             ", f"{me} state {caller.session} --at 20")
     console.hang("             ", f"{me} export {caller.session} demo.zip")
     console.hang("Your turn    ", f"{me} demo --wav YOUR.wav")
-    console.hang("             ", f"{me} up")
+    console.hang("             ", f"{me} up  (then press Talk at the address it prints, or {me} talk)")
