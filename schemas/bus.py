@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from schemas.clock import Micros
+from schemas.stages import Stage, TransportName
 
 if TYPE_CHECKING:  # who only looks waits for none of their classes to be made
     from schemas.access.allowance import Allowance
@@ -20,7 +21,6 @@ if TYPE_CHECKING:  # who only looks waits for none of their classes to be made
     from schemas.events import Event
     from schemas.jobs import Job
     from schemas.languages import Announced
-    from schemas.stages import Stage, TransportName
 
 Ending = Literal["step", "final", "dead"]
 DRAFTS = 100

@@ -8,8 +8,9 @@ from typing import Any
 import aiohttp
 
 from ops.commands.doctor.findings import Finding
+from ops.stack.models import served_llm
 from schemas.config.settings import Settings, without_password
-from schemas.errors import AntiphonError, ProviderError, in_words
+from schemas.errors import AntiphonError, ProviderError, SettingsError, in_words
 from workers.llm.models import FIRST, listed
 
 _ANSWERS_WITHIN = 5.0  # seconds
@@ -23,7 +24,10 @@ async def llm(settings: Settings, embedded: str | None) -> Finding:
     """`embedded`: base URL of the LLM server of the stack that runs here, None when none does."""
     url = settings.llm_base_url if "llm_base_url" in settings.model_fields_set else embedded
     if url is None:
-        return Finding("llm", "ok", "no LLM_BASE_URL: `antiphon up` starts its own (SmolLM2 135M)")
+        try:
+            return Finding("llm", "ok", f"no LLM_BASE_URL: `antiphon up` starts its own ({served_llm()})")
+        except SettingsError as error:
+            return Finding("llm", "bad", str(error), "until then `antiphon up` does not start")
     shown = without_password(url)
     headers = {"Authorization": f"Bearer {settings.llm_api_key.get_secret_value()}"} if settings.llm_api_key else {}
     try:
