@@ -544,6 +544,12 @@ async def test_doctor_asks_the_models_of_the_stack_that_runs(
     misbehaving.bodies.clear()
     findings = {finding.check: finding async for finding in examine()}
     assert {body["model"] for body in misbehaving.bodies} == {"ours"}
+    misbehaving.fault = 401
+    findings = {finding.check: finding async for finding in examine()}
+    assert (findings["llm"].result, findings["llm"].advice[:38]) == ("warn", "LLM_API_KEY is not set in this termina")
+    monkeypatch.setenv("LLM_API_KEY", "wrong")
+    findings = {finding.check: finding async for finding in examine()}
+    assert findings["llm"].result == "bad"
 
 
 async def test_doctor_reads_a_long_list_of_models(misbehaving: Misbehaving, monkeypatch: pytest.MonkeyPatch) -> None:
