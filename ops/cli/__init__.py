@@ -5,8 +5,25 @@ And it is one line in `_commands.py`: its name, where the function is, and the f
 in its function, so that nobody's `--help` waits for models and servers.
 """
 
-from ops.cli._app import app, main
+from typing import TYPE_CHECKING, Any
+
 from ops.cli._commands import GROUPS, MOVED, Family
-from ops.cli._table import tell_moved
+from ops.cli._main import main
+
+if TYPE_CHECKING:
+    from ops.cli._app import app
+    from ops.cli._table import tell_moved
 
 __all__ = ["GROUPS", "MOVED", "Family", "app", "main", "tell_moved"]
+
+
+def __getattr__(name: str) -> Any:
+    """Typer, and all that makes a table of commands, once `main` has seen to it that loading them collects no garbage."""
+    if name == "app":
+        from ops.cli._app import app as found
+    elif name == "tell_moved":
+        from ops.cli._table import tell_moved as found
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found

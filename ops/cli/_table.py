@@ -90,9 +90,9 @@ def _as_it_is(ctx: Any, value: Any) -> Any:
 def _understood(parameter: Any, understand: Callable[[Any, Any], Any], ctx: Any, value: Any) -> Any:
     """What nobody gave, and text that is to be text, is as it is; the rest as Typer has it."""
     kind, parser = parameter.type_descriptor.annotation, parameter.type_descriptor.parameter_info.parser
-    known = value is None or (kind in (str, int, float) and isinstance(value, kind))
+    known = value is None or (parser is None and kind in (str, int, float) and isinstance(value, kind))
     one = parameter.nargs == 1 and not getattr(parameter, "multiple", False)
-    if known and one and parser is None and parameter.callback is None and not (parameter.required and value is None):
+    if known and one and parameter.callback is None and not (parameter.required and value is None):
         return value
     return understand(ctx, value)
 
