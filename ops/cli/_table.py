@@ -92,8 +92,8 @@ def _understood(parameter: Any, understand: Callable[[Any, Any], Any], ctx: Any,
     kind, parser = parameter.type_descriptor.annotation, parameter.type_descriptor.parameter_info.parser
     known = value is None or (parser is None and kind in (str, int, float) and isinstance(value, kind))
     one = parameter.nargs == 1 and not getattr(parameter, "multiple", False)
-    if known and one and parameter.callback is None and not (parameter.required and value is None):
-        return value
+    if known and one and not (parameter.required and value is None):
+        return value if parameter.callback is None else parameter.callback(ctx, parameter, value)
     return understand(ctx, value)
 
 
