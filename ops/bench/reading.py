@@ -62,7 +62,7 @@ async def _first(url: str, sessions: int, environment: dict[str, str], folder: s
     """CPU seconds of a list of which no row is kept."""
     async with redis.asyncio.Redis.from_url(url) as raw:
         for number in range(sessions):
-            await raw.hdel(keys.session_hash(0, f"call-{number}"), "row")  # type: ignore[misc]
+            await raw.hdel(keys.session_hash(0, f"call-{number}"), "row")
     return await asyncio.to_thread(_cpu, [*ANTIPHON, "sessions"], environment, folder)
 
 
