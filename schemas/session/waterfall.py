@@ -10,8 +10,9 @@ from typing import Any
 
 from schemas.clock import Micros
 from schemas.events import STAGES
-from schemas.session.row import IN_WORDS, Kind
+from schemas.session.row import IN_WORDS
 from schemas.session.row import PARTS as PARTS
+from schemas.session.row import Kind as Kind
 from schemas.session.row import name_of as name_of
 from schemas.session.state import Sentence, SessionState, Turn, Utterance
 
