@@ -4,18 +4,23 @@ Two implementations keep one promise and pass one suite: `schemas.log.RedisBus` 
 Outcomes are normal answers, never exceptions; exceptions are `BusError`s, and mean that nothing is known.
 """
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from schemas.access.allowance import Allowance
-from schemas.access.audit import Deed
-from schemas.access.keys import ApiKey
 from schemas.clock import Micros
-from schemas.events import Event, Stage, TransportName
-from schemas.jobs import Job
-from schemas.languages import Announced
+from schemas.stages import Stage, TransportName
+
+if TYPE_CHECKING:  # who only looks waits for none of their classes to be made
+    from schemas.access.allowance import Allowance
+    from schemas.access.audit import Deed
+    from schemas.access.keys import ApiKey
+    from schemas.events import Event
+    from schemas.jobs import Job
+    from schemas.languages import Announced
 
 Ending = Literal["step", "final", "dead"]
 DRAFTS = 100
@@ -376,6 +381,17 @@ class Listing(Protocol):
         """By the log's clock."""
 
 
+@runtime_checkable
+class RowKeeping(Protocol):
+    """What lists say of sessions that are over, kept with their logs: who lists many need not read those."""
+
+    async def kept_rows(self, sessions: Sequence[str]) -> list[bytes | None]:
+        """Of each, in that order (`schemas/session/kept_row`). None: there is none (yet)."""
+
+    async def keep_row(self, session: str, seq: int, row: bytes) -> bool:
+        """Keep one for as long as the log. False: there is no such session, it is open, or its last event is not `seq`."""
+
+
 class Watching(Protocol):
     """Who follows many sessions asks which of them moved, and reads those."""
 
@@ -522,7 +538,7 @@ class TakingIn(Protocol):
 
 
 class Bus(
-    Connecting, Working, Gatekeeping, Reading, Listing, Watching, Forgetting, Storing, Counting, Overseeing, Burying, Posting,
-    Announcing, Advertising, Drafting, Admitting, TakingIn, Protocol,
+    Connecting, Working, Gatekeeping, Reading, Listing, RowKeeping, Watching, Forgetting, Storing, Counting, Overseeing, Burying,
+    Posting, Announcing, Advertising, Drafting, Admitting, TakingIn, Protocol,
 ):  # fmt: skip
     """The log in all its roles. A process makes one; whatever works in it asks for the roles it plays."""

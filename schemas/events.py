@@ -13,14 +13,10 @@ from schemas.audio import AudioRef
 from schemas.clock import Micros, Now
 from schemas.config.agent import AgentSpec
 from schemas.config.conversation import HookName
-
-Stage = Literal["stt", "llm", "tts", "tools"]
-STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
-"""Those that every conversation needs; `tools` has workers where an agent wants them to have some."""
-POOLS: tuple[Stage, ...] = (*STAGES, "tools")
-"""All that may have workers."""
-TransportName = Literal["websocket", "file", "livekit", "sip", "memory"]
-"""By which a session reaches its people."""
+from schemas.stages import POOLS as POOLS
+from schemas.stages import STAGES as STAGES
+from schemas.stages import Stage as Stage
+from schemas.stages import TransportName as TransportName
 
 
 def _nothing() -> list[Any]:

@@ -5,9 +5,12 @@ Each STT and TTS worker announces beside the log what its model speaks, as far a
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from schemas.config.agent import AgentSpec
-from schemas.events import Stage
+from schemas.stages import Stage
+
+if TYPE_CHECKING:
+    from schemas.config.agent import AgentSpec
 
 __all__ = ["Announced", "Unspoken", "unread", "unspoken"]
 
@@ -35,7 +38,7 @@ class Unspoken:
     told: str
 
 
-def unspoken(agent: AgentSpec, workers: Iterable[Announced]) -> list[Unspoken]:
+def unspoken(agent: "AgentSpec", workers: Iterable[Announced]) -> list[Unspoken]:
     """Each model that doesn't speak the agent's language."""
     wanted = _primary(agent.language)
     found = {
@@ -46,7 +49,7 @@ def unspoken(agent: AgentSpec, workers: Iterable[Announced]) -> list[Unspoken]:
     return sorted(found)
 
 
-def unread(agent: AgentSpec) -> dict[tuple[str, str], str]:
+def unread(agent: "AgentSpec") -> dict[tuple[str, str], str]:
     """What an agent's file asks of turn-taking that is known of English words only, of an agent that speaks something else: the
     section and key it stands under, and what becomes of it."""
     language, expects, found = _primary(agent.language), agent.turn_taking.expects, {}
@@ -68,14 +71,14 @@ def unread(agent: AgentSpec) -> dict[tuple[str, str], str]:
     return found
 
 
-def _asked(agent: AgentSpec, worker: Announced) -> bool:
+def _asked(agent: "AgentSpec", worker: Announced) -> bool:
     """Whether this agent is heard or spoken by the model that was announced: it may name another provider, or another voice."""
     if worker.stage == "stt":
         return agent.stt.provider in ("", worker.provider)
     return worker.stage == "tts" and agent.tts.provider in ("", worker.provider) and not agent.voice.name
 
 
-def _sentence(agent: AgentSpec, wanted: str, worker: Announced) -> Unspoken:
+def _sentence(agent: "AgentSpec", wanted: str, worker: Announced) -> Unspoken:
     known = ", ".join(worker.languages[:_SHOWN]) + (", …" if len(worker.languages) > _SHOWN else "")
     name = worker.setting.partition("=")[0]
     if worker.stage == "stt":

@@ -5,8 +5,25 @@ And it is one line in `_commands.py`: its name, where the function is, and the f
 in its function, so that nobody's `--help` waits for models and servers.
 """
 
-from ops.cli._app import app, main
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from ops.cli._commands import GROUPS, MOVED, Family
-from ops.cli._table import tell_moved
+from ops.cli._main import main
+
+if TYPE_CHECKING:
+    from ops.cli._app import app
+    from ops.cli._table import tell_moved
+
+_PLACES = {"app": "ops.cli._app", "tell_moved": "ops.cli._table"}
 
 __all__ = ["GROUPS", "MOVED", "Family", "app", "main", "tell_moved"]
+
+
+def __getattr__(name: str) -> Any:
+    """Typer, and all that makes a table of commands, once `main` has seen to it that loading them collects no garbage."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(_PLACES[name]), name)
+    globals()[name] = found
+    return found

@@ -71,12 +71,30 @@ class Table(TyperGroup):
 
 
 class Command(TyperCommand):
-    """One whose options are completed without being understood: pydantic, which does that, would take longer than all else."""
+    """One that has nothing understood that needs no understanding: pydantic, which does that, has to be taught each option first,
+    and takes longer than all else where one is but to be completed."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        for parameter in self.get_params(ctx) if ctx.resilient_parsing else ():
-            parameter.process_value = lambda ctx, value: value  # type: ignore[method-assign]
+        for parameter in self.get_params(ctx):
+            understood = (
+                _as_it_is if ctx.resilient_parsing else partial(_understood, parameter, parameter.process_value)
+            )
+            parameter.process_value = understood  # type: ignore[method-assign]
         return super().parse_args(ctx, args)
+
+
+def _as_it_is(ctx: Any, value: Any) -> Any:
+    return value
+
+
+def _understood(parameter: Any, understand: Callable[[Any, Any], Any], ctx: Any, value: Any) -> Any:
+    """What nobody gave, and text that is to be text, is as it is; the rest as Typer has it."""
+    kind, parser = parameter.type_descriptor.annotation, parameter.type_descriptor.parameter_info.parser
+    known = value is None or (parser is None and kind in (str, int, float) and isinstance(value, kind))
+    one = parameter.nargs == 1 and not getattr(parameter, "multiple", False)
+    if known and one and not (parameter.required and value is None):
+        return value if parameter.callback is None else parameter.callback(ctx, parameter, value)
+    return understand(ctx, value)
 
 
 def tell_moved(old: str, now: str) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ops.reading import Sessions
     from ops.replay.check import Stored
     from schemas.session.listing import Kept
-    from schemas.session.summary import Wanted
+    from schemas.session.row import Wanted
 
 T = TypeVar("T")
 
@@ -107,7 +107,7 @@ def wanted(
     variant: str = "",
 ) -> "Wanted | None":
     """None: nothing in particular."""
-    from schemas.session.summary import Wanted
+    from schemas.session.row import Wanted
 
     asked = Wanted(
         state="open" if only_open else None,

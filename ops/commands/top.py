@@ -21,6 +21,6 @@ def top(
     """
     lightly()
     from ops import reading
-    from schemas.config.settings import load
+    from ops.stack.here import settings_here
 
-    read(None, lambda log, _: reading.top(log, count=count, once=once, json=json, lease=load().lease))
+    read(None, lambda log, _: reading.top(log, count=count, once=once, json=json, lease=settings_here().lease))

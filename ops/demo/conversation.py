@@ -63,8 +63,18 @@ async def converse(wav: Path | None, out: Path | None, livekit: bool, json: bool
         await _explain(stack, caller, path, json, answered)
     if not json:
         console.out.print(f"\n{time.monotonic() - began:.0f} s in all.", style="dim")
+        if lost := answered.count(False):
+            console.hang("", Text(_unanswered(lost, len(answered), caller.session), style="red"))
         await _show_page(caller.session, last=_answered_by(stack, settings))
     return all(answered)
+
+
+def _unanswered(lost: int, lines: int, session: str) -> str:
+    """Why it ends with 1: a machine that is busy, mostly."""
+    was = "was" if lost == 1 else "were"
+    return (
+        f"{lost} of {lines} lines {was} not answered to the end: {console.me()} show {session} says what was waited for"
+    )
 
 
 def _answered_by(stack: Stack, settings: Settings) -> str:
@@ -194,4 +204,4 @@ async def _explain(stack: Stack, caller: Person, wav: Path, json: bool, answered
     console.hang("             ", f"{me} state {caller.session} --at 20")
     console.hang("             ", f"{me} export {caller.session} demo.zip")
     console.hang("Your turn    ", f"{me} demo --wav YOUR.wav")
-    console.hang("             ", f"{me} up")
+    console.hang("             ", f"{me} up  (then press Talk at the address it prints, or {me} talk)")

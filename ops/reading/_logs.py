@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from ops import console
 from ops.reading._names import LAST, Ambiguous, Named, known, meant, near
 from ops.stack.embedded.valkey import Valkey
-from ops.stack.here import data_folder, running
+from ops.stack.here import as_the_stack, data_folder, running
 from ops.stack.occupied import Occupied
 from schemas.archive.both import Both, Live, Nothing, looking
 from schemas.archive.place import archive_of
@@ -101,7 +101,8 @@ async def find_log(given: str | None) -> AsyncIterator[Found]:
     stack = running()
     if stack is not None:
         logs += 1
-        async with connected(_at(settings, stack["redis_url"])) as bus, _with_archive(bus, settings) as kept:
+        theirs = as_the_stack(stack, settings) if "archive_url" in stack else settings
+        async with connected(_at(settings, stack["redis_url"])) as bus, _with_archive(bus, theirs) as kept:
             session = await _meant(kept, given, seen)
             if session is not None:
                 yield Found(kept, session, stack["redis_url"], stack.get("api_url", ""))

@@ -11,8 +11,8 @@ from ops import console
 from ops.reading import _table
 from schemas.clock import Micros
 from schemas.session import ends
-from schemas.session.listing import Kept, Row, Rows
-from schemas.session.summary import Wanted, is_fork
+from schemas.session.listing import Kept, Rows
+from schemas.session.row import Row, Wanted, is_fork
 
 _EVERY = 1.0
 """Seconds between two looks."""

@@ -10,9 +10,8 @@ from ops import console
 from ops.reading import _table
 from schemas.clock import iso
 from schemas.session.figures import Figures, figures, over_time
-from schemas.session.listing import LOOKED_AT, Kept, Row, Rows
-from schemas.session.summary import Wanted, is_fork
-from schemas.session.waterfall import PARTS, name_of
+from schemas.session.listing import LOOKED_AT, Kept, Rows
+from schemas.session.row import PARTS, Row, Wanted, is_fork, name_of
 
 By = Literal["agent", "transport", "gateway", "variant"]
 _BLOCKS = "▁▂▃▄▅▆▇█"

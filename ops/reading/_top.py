@@ -16,8 +16,8 @@ from ops.reading._sessions import sessions_table
 from ops.stack.pools import has_none, who_is_silent
 from schemas.bus import GatewaySeen, StageSeen
 from schemas.clock import Micros
-from schemas.session.listing import Row, Rows
-from schemas.session.summary import Wanted
+from schemas.session.listing import Rows
+from schemas.session.row import Row, Wanted
 
 _EVERY = 1.0
 """Seconds between two looks."""

@@ -11,7 +11,7 @@ from rich.text import Text
 from ops import console
 from ops.stack.agent_folder import beside
 from ops.stack.first_look import doubtful, wrong_agents
-from ops.stack.here import agents_here, llm_of, running
+from ops.stack.here import agents_here, as_the_stack, running
 from ops.stack.models import answering, speaking
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
@@ -82,11 +82,10 @@ def _voice(spec: AgentSpec, settings: Settings) -> str:
 
 
 def _as_the_stack(settings: Settings) -> tuple[Settings, str | None, str]:
-    """Settings with AGENTS and the LLM as the stack has them that runs here, where this terminal names none; what AGENTS is there
-    ("": not set; None: no stack runs, or none that has gateways); and that in a sentence."""
+    """Settings with AGENTS and the models as the stack has them that runs here, where this terminal names none; what AGENTS is
+    there ("": not set; None: no stack runs, or none that has gateways); and that in a sentence."""
     stack = running()
-    if stack is not None:
-        settings = settings.model_copy(update=llm_of(stack, settings))
+    settings = as_the_stack(stack, settings)
     theirs = (stack or {}).get("agents")
     if theirs is None:
         return settings.model_copy(update={"agents": agents_here(settings)}), None, ""

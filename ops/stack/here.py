@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 AGENTS_HERE = Path("agents")
 _STATE = "stack.json"
 _SECRET = "secrets.json"
-_URLS = ("redis_url", "llm_base_url")
+_URLS = ("redis_url", "llm_base_url", "stt_base_url", "tts_base_url", "archive_url")
+SHARED = (
+    "stt_provider", "stt_model", "stt_language", "stt_device", "stt_compute_type", "stt_complete", "stt_base_url",
+    "llm_provider", "llm_prefill",
+    "tts_provider", "tts_voice", "tts_base_url", "tts_model", "tts_rate", "tts_device",
+    "lease", "archive_url", "archive_blobs",
+)  # fmt: skip
+"""Settings that a stack tells where they are set, none of them a secret: what other commands do beside it, they do with these."""
 _BEGAN = 22 - 4
 """Where the start is among the fields of /proc/PID/stat (proc(5): the 22nd) that come after the state, the third."""
 
@@ -129,24 +136,34 @@ def agents_here(settings: Settings, beside: Path = Path()) -> Path | None:
 
 
 def settings_here(**options: object) -> Settings:
-    """The settings of a process that is to work beside the stack that runs here: where they name no log and no LLM, its, and
-    the model that it asks there."""
+    """The settings of a process that is to work beside the stack that runs here: where they name no log, its log, and what else
+    it runs with (`of_stack`)."""
     settings = load(**options)
     stack = running() if "redis_url" not in settings.model_fields_set else None
     if stack is None:
         return settings
-    return load(**({"redis_url": stack["redis_url"]} | llm_of(stack, settings) | options))
+    return load(**({"redis_url": stack["redis_url"]} | of_stack(stack, settings) | options))
 
 
-def llm_of(stack: dict[str, Any], settings: Settings) -> dict[str, str]:
-    """What the stack that runs here answers with, as settings: nothing where `settings` name an endpoint, no model where they
-    name one, or where it asks no endpoint."""
-    if "llm_base_url" in settings.model_fields_set:
-        return {}
-    found = {"llm_base_url": str(stack["llm_base_url"])}
-    if "llm_model" in stack and "llm_model" not in settings.model_fields_set:
-        found["llm_model"] = str(stack["llm_model"])
-    return found
+def as_the_stack(stack: dict[str, Any] | None, settings: Settings) -> Settings:
+    """`settings` with what the stack that runs here has instead (`of_stack`), and their own log."""
+    found = of_stack(stack, settings) if stack else {}
+    whole = load(**found) if found else settings
+    return settings.model_copy(update={name: getattr(whole, name) for name in found})
+
+
+def of_stack(stack: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """What the stack that runs here hears, answers and speaks with, and its lease and archive, as settings: but what `settings`
+    name themselves, and nothing of a stage of which they name the provider or the endpoint. No model that answers where it asks
+    no endpoint."""
+    own = settings.model_fields_set
+    apart = {stage for stage in ("stt", "llm", "tts") if {f"{stage}_provider", f"{stage}_base_url"} & own}
+    if "archive_url" in own:
+        apart.add("archive")
+    names = ("llm_base_url", "llm_model", *SHARED)
+    return {
+        name: stack[name] for name in names if name in stack and name not in own and name.partition("_")[0] not in apart
+    }
 
 
 def livekit_access(settings: Settings) -> "Access":

@@ -20,7 +20,7 @@ from ops.stack.api import ApiProcess
 from ops.stack.embedded.livekit import LiveKit, build_if_missing
 from ops.stack.embedded.livekit import Ports as LiveKitPorts
 from ops.stack.embedded.valkey import Valkey
-from ops.stack.here import Told
+from ops.stack.here import SHARED, Told
 from ops.stack.models import in_use, served_llm
 from ops.stack.occupied import Occupied
 from ops.stack.ports import Ports
@@ -178,7 +178,13 @@ class Stack:
             more["agents"] = str(named.absolute()) if (named := self._agents()) else ""
         if self._settings.llm_provider == "openai":
             more["llm_model"] = self._llm_model
+        more |= {name: value for name in SHARED if (value := self._setting(name)) is not None}
         return self.endpoints() | more | {"state": self._state, "processes": self.supervisor.table()}
+
+    def _setting(self, name: str) -> Any:
+        """As its processes have it; None: it is not set."""
+        own = getattr(self._settings, name) if name in self._settings.model_fields_set else None
+        return self.plan.environment.get(name.upper(), own)
 
     def _agents(self) -> Path | None:
         """What AGENTS is to gateways; None: it is not set."""

@@ -5,17 +5,16 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgpack
 
 from schemas.clock import Micros
-from schemas.codec import decode_event, encode_event
 from schemas.errors import ArchiveDamaged
-from schemas.events import Event
-from schemas.session.state import Participant
-from schemas.session.summary import Answer
-from schemas.session.waterfall import PARTS
+from schemas.session.row import PARTS, Answer, Participant
+
+if TYPE_CHECKING:
+    from schemas.events import Event
 
 FORMAT = 1
 """Of pieces and sounds; raise it when what is written changes. Older ones must go on being read."""
@@ -27,7 +26,9 @@ Row = tuple[str, int, bytes]
 """An event as the log holds it: type, at (µs), body."""
 
 
-def row_of(event: Event) -> Row:
+def row_of(event: "Event") -> Row:
+    from schemas.codec import encode_event
+
     return event.type, int(event.at), encode_event(event)
 
 
@@ -49,8 +50,10 @@ def expanded(body: bytes, what: str) -> bytes:
         raise ArchiveDamaged(f"{what} can't be expanded ({error}); restore it from a backup") from None
 
 
-def events_of(piece: bytes, first: int, after: int, count: int | None, what: str) -> list[Event]:
+def events_of(piece: bytes, first: int, after: int, count: int | None, what: str) -> "list[Event]":
     """Of the piece whose first event is `first`: those after `after`, up to `count`. EventError: as of the log."""
+    from schemas.codec import decode_event  # a list of rows needs no events
+
     try:
         rows: list[Row] = msgpack.unpackb(piece, use_list=False)
     except ValueError as error:

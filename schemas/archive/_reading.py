@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from schemas.archive._pieces import PIECE, answers_of, events_of, expanded, people_of
 from schemas.bus import FORK, SessionInfo, Snapshot, Touched
 from schemas.clock import Micros
-from schemas.events import Event
-from schemas.session.listing import Row
-from schemas.session.summary import Answer, Gist, Summary, Wanted
+from schemas.session.row import Answer, Gist, Row, Summary, Wanted
 
 if TYPE_CHECKING:
     from schemas.archive._objects import Objects
+    from schemas.events import Event
 
 _PIECES = 8
 """That are kept expanded for who reads on."""
@@ -158,7 +157,7 @@ class Reads:
 
     # ── one session ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
+    async def read(self, session: str, after: int = 0, count: int | None = None) -> "list[Event]":
         """Events with seq > `after`, in order. EventError: of a version that isn't known here. ArchiveError."""
         found: list[Event] = []
         for first, piece in await self._pieces(session, after, count):

@@ -12,12 +12,12 @@ from schemas.archive.place import archive_of
 from schemas.bus import Milestones, Reading, SessionInfo, Snapshot, Touched, Watching
 from schemas.clock import Micros
 from schemas.config.settings import Settings
-from schemas.events import Event
-from schemas.session.listing import Kept, Row
-from schemas.session.summary import Gist, Wanted
+from schemas.session.listing import Kept
+from schemas.session.row import Gist, Row, Wanted
 
 if TYPE_CHECKING:
     from schemas.archive.store import Archive, Order, PageEnd, StoredRecording
+    from schemas.events import Event
 
 __all__ = ["Both", "Live", "Nothing", "Opening", "looking", "opening"]
 
@@ -92,7 +92,7 @@ class Both(Reading, Milestones):
 
     # ── one session ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
+    async def read(self, session: str, after: int = 0, count: int | None = None) -> "list[Event]":
         events = await self.live.read(session, after, count)
         if events or await self.live.info(session) is not None:
             return events
@@ -196,7 +196,7 @@ class Both(Reading, Milestones):
 class Nothing:
     """A log that holds no session: what is read beside an archive where there is none."""
 
-    async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
+    async def read(self, session: str, after: int = 0, count: int | None = None) -> "list[Event]":
         return []
 
     async def snapshot(self, session: str) -> Snapshot | None:

@@ -8,25 +8,21 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 
+from schemas.config._environment import FromEnvironment
 from schemas.config.explain import expected, when_left_out
 from schemas.config.lease import LONGEST, SHORTEST
 from schemas.config.names import misspelt, sentence, unknown
 from schemas.errors import SettingsError
 
-_Kind = TypeVar("_Kind", bound=BaseSettings)
+_Kind = TypeVar("_Kind", bound=BaseModel)
 _WEBHOOK = re.compile(r"https?://[^\s/?#@,]+([/?][^\s,#]*)?")
 """Nobody's password is in it: what is to be secret is signed with, or stands in the path."""
 
 
-class Settings(BaseSettings):
+class Settings(FromEnvironment):
     """Names are those people already use; durations are seconds. A variable set to nothing counts as not set."""
-
-    model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
-    )
 
     # the log
     redis_url: str = "redis://127.0.0.1:6379/0"
@@ -242,20 +238,6 @@ class Settings(BaseSettings):
     sentry_dsn: SecretStr = SecretStr("")
     """Where errors are told to, https://KEY@HOST/NUMBER; "" tells nobody (docs/operating/logs.md)."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Each source looks for every setting, which takes milliseconds: none in a file that isn't there."""
-        assert isinstance(dotenv_settings, DotEnvSettingsSource)
-        files = [dotenv_settings] if dotenv_settings.env_vars else []
-        return (init_settings, env_settings, *files)
-
     @field_validator("llm_prefill", mode="before")
     @classmethod
     def _as_switch(cls, value: Any) -> Any:
@@ -375,7 +357,7 @@ def _names() -> list[str]:
     return [name.upper() for name in Settings.model_fields]
 
 
-def _explain(kind: type[BaseSettings], item: dict[str, Any]) -> str:
+def _explain(kind: type[BaseModel], item: dict[str, Any]) -> str:
     name = str(item["loc"][0]).lower()
     field = kind.model_fields[name]
     variable = f"{kind.model_config.get('env_prefix', '')}{name}".upper()

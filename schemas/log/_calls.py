@@ -8,16 +8,18 @@ They are dicts of declared names, which msgpack packs by itself: objects would c
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgpack
 
 from schemas.bus import Delivery, Ending, Hold, Seen
 from schemas.clock import Micros
-from schemas.codec import encode_event, encode_job
-from schemas.events import Event, Stage
-from schemas.jobs import Job
 from schemas.log._fences import fence_of, perishable, replaces
+from schemas.stages import Stage
+
+if TYPE_CHECKING:
+    from schemas.events import Event
+    from schemas.jobs import Job
 
 # ── rows among the arguments ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -72,15 +74,19 @@ def seen_row(seen: Seen | None) -> SeenRow | None:
     return {"seq": seen.seq, "at": seen.at} if seen else None
 
 
-def event_rows(events: Sequence[Event]) -> list[EventRow]:
+def event_rows(events: "Sequence[Event]") -> list[EventRow]:
+    from schemas.codec import encode_event  # who only looks writes none
+
     return [{"type": event.type, "body": encode_event(event)} for event in events]
 
 
-def job_rows(jobs: Sequence[Job]) -> list[JobRow]:
+def job_rows(jobs: "Sequence[Job]") -> list[JobRow]:
     return [_job_row(job) for job in jobs]
 
 
-def _job_row(job: Job) -> JobRow:
+def _job_row(job: "Job") -> JobRow:
+    from schemas.codec import encode_job
+
     fence, value = fence_of(job)
     return {
         "stage": job.stage,

@@ -219,6 +219,19 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, MemoryTakingIn, Bus):
         s = self._of(session).sessions.get(session)
         return s.snapshot if s and s.snapshot and s.snapshot.seq <= s.seq else None
 
+    async def kept_rows(self, sessions: Sequence[str]) -> list[bytes | None]:
+        await asyncio.sleep(0)
+        found = (self._of(session).sessions.get(session) for session in sessions)
+        return [s.row if s else None for s in found]
+
+    async def keep_row(self, session: str, seq: int, row: bytes) -> bool:
+        await asyncio.sleep(0)
+        s = self._of(session).sessions.get(session)
+        if s is None or s.state != "closed" or s.seq != seq:
+            return False
+        s.row = row
+        return True
+
     async def sessions(self, count: int = 100) -> list[SessionInfo]:
         await asyncio.sleep(0)
         return self._latest("open", count)

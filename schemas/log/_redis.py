@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgpack
 
@@ -27,18 +27,21 @@ from schemas.bus import (
     Touched,
 )
 from schemas.clock import Micros
-from schemas.codec import decode_event, decode_job
 from schemas.config.lease import Lease
 from schemas.errors import BusError, EventError
-from schemas.events import Event, Stage
-from schemas.jobs import Job
 from schemas.log import _calls as calls
 from schemas.log import keys
 from schemas.log._admitting import RedisAdmitting
 from schemas.log._fences import asked_limits, check_postable, reason_of
 from schemas.log._redis_outside import RedisOutside
+from schemas.log._row_keeping import RedisRowKeeping
 from schemas.log._server import Server, SingleServer
 from schemas.log._taking_in import RedisTakingIn
+from schemas.stages import Stage
+
+if TYPE_CHECKING:
+    from schemas.events import Event
+    from schemas.jobs import Job
 
 _logger = logging.getLogger(__name__)
 _Argument = str | bytes | int
@@ -48,7 +51,7 @@ _DEAD_CONSUMER = 3_600_000
 """ms of silence after which a consumer that owns nothing is forgotten."""
 
 
-class RedisBus(RedisAdmitting, RedisOutside, RedisTakingIn, Bus):
+class RedisBus(RedisAdmitting, RedisOutside, RedisRowKeeping, RedisTakingIn, Bus):
     """The log on Redis. One object per process; any number of tasks may call it at once, and their calls are pipelined.
 
     `partitions`: P, None takes the stored one; `blob_url`: another server for audio; `lease`: seconds a job or session stays
@@ -182,8 +185,8 @@ class RedisBus(RedisAdmitting, RedisOutside, RedisTakingIn, Bus):
         delivery: Delivery,
         step: int,
         ending: Ending,
-        events: Sequence[Event] = (),
-        jobs: Sequence[Job] = (),
+        events: "Sequence[Event]" = (),
+        jobs: "Sequence[Job]" = (),
         seen: Seen | None = None,
     ) -> Receipt:
         call = calls.CommitCall(
@@ -215,8 +218,8 @@ class RedisBus(RedisAdmitting, RedisOutside, RedisTakingIn, Bus):
         session: str,
         owner: str,
         request: str,
-        events: Sequence[Event],
-        jobs: Sequence[Job] = (),
+        events: "Sequence[Event]",
+        jobs: "Sequence[Job]" = (),
         ticket: str = "",
     ) -> Claimed:
         call = calls.OpenCall(
@@ -288,12 +291,12 @@ class RedisBus(RedisAdmitting, RedisOutside, RedisTakingIn, Bus):
 
     # ── everybody ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def post(self, session: str, request: str, event: Event) -> Receipt:
+    async def post(self, session: str, request: str, event: "Event") -> Receipt:
         check_postable(event)
         call = calls.PostCall(request=request, events=calls.event_rows([event]))
         return _receipt(await self._call("post", call, self._hash(session)))
 
-    async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
+    async def read(self, session: str, after: int = 0, count: int | None = None) -> "list[Event]":
         key = keys.events(self.partition(session), session)
         limit: tuple[_Argument, ...] = () if count is None else ("COUNT", count)
         rows = await self._server.command(key, "XRANGE", key, f"{after + 1}-0", "+", *limit)
@@ -398,8 +401,10 @@ def _taken(row: calls.TakenRow, partition: int) -> Delivery | None:
     return Delivery(row["entry"], partition, job, row["attempt"], row["enqueued"], row["deadline"], row["last_step"])
 
 
-def _job(body: bytes, answers: int, session: str) -> Job | None:
+def _job(body: bytes, answers: int, session: str) -> "Job | None":
     """None for a job this version can't read: its lease runs out, and a newer worker takes it."""
+    from schemas.codec import decode_job
+
     try:
         return decode_job(body, answers)
     except EventError as error:
@@ -414,7 +419,9 @@ def _fields(flat: Sequence[bytes]) -> dict[bytes, bytes]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _event(seq: int, fields: Mapping[bytes, bytes]) -> Event:
+def _event(seq: int, fields: Mapping[bytes, bytes]) -> "Event":
+    from schemas.codec import decode_event  # who reads none waits for none of their classes to be made
+
     return decode_event(fields[b"t"].decode(), fields[b"b"], seq, Micros(int(fields[b"at"])))
 
 

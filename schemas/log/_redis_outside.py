@@ -21,13 +21,13 @@ from schemas.bus import (
     StageSeen,
 )
 from schemas.clock import Micros
-from schemas.events import POOLS, Stage
 from schemas.languages import Announced
 from schemas.log import _calls as calls
 from schemas.log import keys
 from schemas.log._letters import LetterId, buried, cursor
 from schemas.log._server import Server
 from schemas.log._workers_seen import SILENT, stages_seen
+from schemas.stages import POOLS, Stage
 
 _CHUNK = 200
 """Letters that are read at once where only one stage's are asked for."""

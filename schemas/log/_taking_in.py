@@ -4,12 +4,14 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from schemas.bus import Outcome, TakingIn
-from schemas.codec import encode_event
-from schemas.events import Event, SessionResumed, SessionStarted
 from schemas.log import keys
 from schemas.log._server import Argument, Server
+
+if TYPE_CHECKING:
+    from schemas.events import Event
 
 
 @cache
@@ -23,12 +25,12 @@ class After:
     def __init__(self) -> None:
         self.generation, self.epoch, self.owner = 0, 1, ""
 
-    def add(self, events: Sequence[Event]) -> None:
+    def add(self, events: "Sequence[Event]") -> None:
         for event in events:
             self.generation = max(self.generation, event.raises or 0)
-            if isinstance(event, SessionStarted):
+            if event.type == "session.started":
                 self.owner = event.gateway
-            elif isinstance(event, SessionResumed):
+            elif event.type == "session.resumed":
                 self.owner, self.epoch = event.gateway, event.epoch
 
 
@@ -41,8 +43,8 @@ class RedisTakingIn(TakingIn):
     def partition(self, session: str) -> int:
         raise NotImplementedError  # the log's
 
-    async def take_in(self, session: str, events: AsyncIterator[Sequence[Event]]) -> Outcome:
-        mark, after, page, waiting = secrets.token_hex(8), After(), "first", list[Event]()
+    async def take_in(self, session: str, events: "AsyncIterator[Sequence[Event]]") -> Outcome:
+        mark, after, page, waiting = secrets.token_hex(8), After(), "first", list["Event"]()
         async for more in events:
             if not more:
                 continue
@@ -59,12 +61,14 @@ class RedisTakingIn(TakingIn):
                 return outcome
         return await self._page(session, "last", mark, after, waiting)
 
-    async def _page(self, session: str, page: str, mark: str, after: After, events: Sequence[Event]) -> Outcome:
+    async def _page(self, session: str, page: str, mark: str, after: After, events: "Sequence[Event]") -> Outcome:
         partition = self.partition(session)
         name = keys.session_hash(partition, session)
         names = (
             name, keys.events(partition, session), keys.closed_sessions(partition), keys.taking_in(partition, session),
         )  # fmt: skip
+        from schemas.codec import encode_event
+
         told: list[Argument] = [page, mark, self._retention, after.generation, after.epoch, after.owner]
         for event in events:
             told += (event.seq, event.type, event.at, encode_event(event))

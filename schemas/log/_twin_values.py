@@ -117,6 +117,7 @@ class StoredSession:
     """(epoch, operation, seq, at)"""
     positions: Mapping[str, Any] = field(default_factory=dict)
     snapshot: Snapshot | None = None
+    row: bytes | None = None
     lease_ends: Micros = Micros(0)
     listed: bool = True
     """Not so a replay that is being made."""

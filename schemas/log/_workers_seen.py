@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from schemas.bus import StageSeen, WorkerSeen
-from schemas.events import POOLS, STAGES, Stage
 from schemas.log._calls import StageRow
+from schemas.stages import POOLS, STAGES, Stage
 
 SILENT = 10.0
 """Seconds after which a worker that has no job, and was not heard of, is no longer told of."""

@@ -6,9 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from schemas.clock import Micros
-from schemas.session.listing import Row
-from schemas.session.summary import Answer
-from schemas.session.waterfall import PARTS
+from schemas.session.row import PARTS, Answer, Row
 
 _OF_SPEECH = ("soft_end", "stt", "commit_wait")
 """Parts that only a turn has in which somebody spoke: typed ones would count as taking no time."""

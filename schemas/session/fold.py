@@ -33,6 +33,7 @@ from schemas.events import (
 from schemas.session import _agent, _conversation, _users
 from schemas.session._draft import Draft, done, drafted, without_reply
 from schemas.session.altered import altered
+from schemas.session.row import FOLD_VERSION
 from schemas.session.state import (
     OWN,
     Clip,
@@ -56,9 +57,6 @@ from schemas.session.state import (
     Utterance,
     Wanted,
 )
-
-FOLD_VERSION = 12
-"""Raise it whenever what is folded changes: snapshots of other versions are ignored, and the log is folded anew."""
 
 
 def fold(state: SessionState, event: Event) -> SessionState:

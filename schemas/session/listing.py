@@ -2,45 +2,28 @@
 
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from schemas.bus import Listing, Reading, SessionInfo
+from schemas.bus import Listing, Reading, RowKeeping, SessionInfo
 from schemas.clock import Micros
-from schemas.errors import ArchiveError, EventError
-from schemas.session.summary import Answer, Summary, Telling, Wanted, is_fork
+from schemas.errors import ArchiveError, BusError, EventError
+from schemas.session import kept_row
+from schemas.session.row import Answer, Row, Summary, Wanted
+
+if TYPE_CHECKING:
+    from schemas.session.summary import Telling
+
+__all__ = ["LOOKED_AT", "Kept", "Recalling", "Row", "Rows"]
 
 LOOKED_AT = 1_000
 """Open sessions, and closed ones, that are read at most where only some of them are wanted."""
 _PAGE = 500
+_ASKED = 50
+"""Rows that are asked for at once."""
 
 
 class Kept(Reading, Listing, Protocol):
     """Sessions, and which there are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """`idle`: seconds since its last event; `orphaned`: it is open, and its gateway's lease has run out; `answers`: its answered
-    turns, in order."""
-
-    info: SessionInfo
-    told: Summary
-    answers: Sequence[Answer]
-    idle: float
-    orphaned: bool
-
-    def view(self) -> dict[str, Any]:
-        """As JSON values: the summary's, and how the log holds it."""
-        lease = ("orphaned" if self.orphaned else "held") if self.info.state == "open" else None
-        return self.told.view() | {
-            "fork": is_fork(self.info.session),
-            "idle_s": round(self.idle, 1),
-            "lease": lease,
-            "gateway": self.info.owner or self.told.gateway,
-            "generation": self.info.generation,
-            "epoch": self.info.epoch,
-        }
 
 
 @runtime_checkable
@@ -61,6 +44,7 @@ class Rows:
     def __init__(self, log: Kept) -> None:
         self._log: Kept = log.live if isinstance(log, Recalling) else log
         self._archive = log if isinstance(log, Recalling) else None
+        self._keeper = self._log if isinstance(self._log, RowKeeping) else None
         self._open: dict[str, Telling] = {}
         self.unreadable: dict[str, str] = {}
 
@@ -92,11 +76,11 @@ class Rows:
         infos = await self._log.closed(most)
         kept = deque(await self._recalled(wanted, most))
         told: set[str] = set()
-        for info in infos:
+        async for info, known in self._with_kept(infos):
             while kept and kept[0].info.last_activity > info.last_activity:
                 told.add(kept[0].info.session)
                 yield kept.popleft()
-            if info.session not in told and (row := await self._row(info, now, wanted)):
+            if info.session not in told and (row := await self._row(info, now, wanted, known)):
                 told.add(info.session)
                 yield row
         for row in kept:
@@ -113,22 +97,51 @@ class Rows:
             self.unreadable["the archive"] = str(error)
             return ()
 
-    async def _row(self, info: SessionInfo, now: Micros, wanted: Wanted) -> Row | None:
+    async def _with_kept(self, infos: Sequence[SessionInfo]) -> AsyncIterator[tuple[SessionInfo, bytes | None]]:
+        """Each with the row that is kept of it; None: there is none."""
+        for start in range(0, len(infos), _ASKED):
+            some = infos[start : start + _ASKED]
+            kept: Sequence[bytes | None] = [None] * len(some)
+            if self._keeper is not None:
+                kept = await self._keeper.kept_rows([info.session for info in some])
+            for info, row in zip(some, kept, strict=True):
+                yield info, row
+
+    async def _row(self, info: SessionInfo, now: Micros, wanted: Wanted, kept: bytes | None = None) -> Row | None:
         if info.last_activity < wanted.since:  # nor can it have begun since
             return None
         try:
-            telling = await self._told(info)
+            found = kept_row.load(kept, info) if kept is not None else None
+            told, answers = found or await self._folded(info)
         except EventError as error:
             self.unreadable[info.session] = str(error)
             return None
-        told = telling.summary()
         if told.seq == 0 or not wanted.finds(told):  # 0: it went while it was listed
             return None
         idle = max(0, now - told.at) / 1e6
         orphaned = info.state == "open" and info.lease_ends <= now
-        return Row(info, told, tuple(telling.answers), idle, orphaned)
+        return Row(info, told, answers, idle, orphaned)
 
-    async def _told(self, info: SessionInfo) -> Telling:
+    async def _folded(self, info: SessionInfo) -> tuple[Summary, tuple[Answer, ...]]:
+        """From its log; what is over by then is kept for whoever asks next."""
+        telling = await self._told(info)
+        told, answers = telling.summary(), tuple(telling.answers)
+        if self._keeper is not None and info.state == "closed" and told.seq == info.seq:
+            await self._keep(self._keeper, told, answers)
+        return told, answers
+
+    async def _keep(self, keeper: RowKeeping, told: Summary, answers: Sequence[Answer]) -> None:
+        """A log that takes nothing (a replica, one that is full, a user who may only read) is listed all the same."""
+        row = kept_row.dump(told, answers)
+        try:
+            if row is not None:
+                await keeper.keep_row(told.session, told.seq, row)
+        except BusError:
+            self._keeper = None
+
+    async def _told(self, info: SessionInfo) -> "Telling":
+        from schemas.session.summary import Telling  # the fold, and all events: not where every row is kept
+
         telling = self._open.get(info.session) or Telling(info.session)
         if info.state == "open":
             self._open[info.session] = telling
@@ -137,7 +150,7 @@ class Rows:
             await self._go_on(telling)
         return telling
 
-    async def _go_on(self, telling: Telling) -> bool:
+    async def _go_on(self, telling: "Telling") -> bool:
         """With what came since, from its last event inclusive; False: that is another now, for the log has lost its tail."""
         last = telling.state
         after = max(last.seq - 1, 0)

@@ -12,11 +12,11 @@ from schemas.audio import AudioRef
 from schemas.clock import Micros
 from schemas.config.agent import AgentSpec
 from schemas.events import CommitReason, FinishReason, Stage, Word
+from schemas.session.row import How as How
+from schemas.session.row import Participant as Participant
 
 Floor = Literal["user", "agent", "none"]
 Lost = Literal["failed", "expired"]
-How = Literal["played", "interrupted", "dropped", "failed", "expired"]
-"""A turn's end."""
 
 OWN: frozenset[CommitReason] = frozenset({"greeting", "say", "fallback", "repeat", "filler", "idle", "goodbye"})
 """Why a turn without an utterance was committed: the agent speaks of its own accord."""
@@ -25,21 +25,6 @@ HANDOVER_SPAN = 60_000_000
 """µs of which hand-overs are counted."""
 TAKEN_BACK = "taken_back"
 """The reason of such a turn's end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Participant:
-    identity: str
-    kind: str = "standard"
-    name: str = ""
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    present: bool = True
-    speaking: bool = False
-
-    @property
-    def shown(self) -> str:
-        """Its name for a person."""
-        return self.name or self.identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,27 +6,16 @@ the parts are differences of consecutive moments, so nothing is lost between the
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from schemas.clock import Micros
 from schemas.events import STAGES
+from schemas.session.row import IN_WORDS
+from schemas.session.row import PARTS as PARTS
+from schemas.session.row import Kind as Kind
+from schemas.session.row import name_of as name_of
 from schemas.session.state import Sentence, SessionState, Turn, Utterance
 
-PARTS = ("soft_end", "stt", "llm", "tts", "commit_wait", "playout")
-"""soft_end: silence until the utterance was captured · stt: until the last transcript · llm: until the first sentence ·
-tts: until its first sound · commit_wait: for the end of the turn to be certain, where that came after the sound, and for
-the reply to be asked for, where it wasn't speculated · playout: from then on to the publish of the first sound."""
-
-Kind = Literal["voice", "text", "own"]
-
-_TOLD = {
-    "soft_end": ("pause", "silence that may be the end"),
-    "stt": ("STT", "finding the words"),
-    "llm": ("LLM", "the first sentence"),
-    "tts": ("TTS", "its first sound"),
-    "commit_wait": ("commit", "making sure that it was the end"),
-    "playout": ("playout", "on its way out"),
-}
 SINCE: dict[Kind, str] = {
     "voice": "the user's last word",
     "text": "the typed message",
@@ -92,7 +81,7 @@ class Waterfall:
     def meaning(self, part: str) -> str:
         """What was waited for in it."""
         queued = self.queued.get(part, 0.0)
-        return _TOLD[part][1] + (f", {queued * 1e3:.0f} ms of it queued" if queued >= _WORTH_TELLING else "")
+        return IN_WORDS[part][1] + (f", {queued * 1e3:.0f} ms of it queued" if queued >= _WORTH_TELLING else "")
 
     def view(self) -> dict[str, Any]:
         """As JSON values."""
@@ -103,11 +92,6 @@ class Waterfall:
             "parts": dict(self.parts),
             "queued": dict(self.queued),
         } | ({"restart": True} if self.restart else {})
-
-
-def name_of(part: str) -> str:
-    """What people are shown for one of PARTS."""
-    return _TOLD[part][0]
 
 
 def waterfall(state: SessionState, number: int | None) -> Waterfall | None:

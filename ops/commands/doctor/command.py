@@ -1,5 +1,6 @@
 """`antiphon doctor`: is everything here that a conversation needs? One line each, and what to do about it."""
 
+import contextlib
 from dataclasses import asdict
 
 import typer
@@ -7,6 +8,7 @@ from rich.text import Text
 
 from ops import console
 from ops.commands._options import Json
+from schemas.errors import SettingsError
 
 _SIGNS = {"ok": ("ok  ", "green"), "warn": ("look", "yellow"), "bad": ("bad ", "red")}
 
@@ -22,6 +24,12 @@ def doctor(json: Json = False) -> None:
       REDIS_URL=redis://log.example.com antiphon doctor
       antiphon doctor --json
     """
+    from ops.stack.here import running
+    from ops.stack.models import use_models_here
+
+    with contextlib.suppress(SettingsError):  # told as a finding
+        if running() is None:
+            use_models_here()  # as `up` would
     if not console.run(lambda: _tell(json)):
         raise typer.Exit(console.FAILED)
 

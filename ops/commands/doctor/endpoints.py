@@ -8,8 +8,9 @@ from typing import Any
 import aiohttp
 
 from ops.commands.doctor.findings import Finding
+from ops.stack.models import served_llm
 from schemas.config.settings import Settings, without_password
-from schemas.errors import AntiphonError, ProviderError, in_words
+from schemas.errors import AntiphonError, ProviderError, SettingsError, in_words
 from workers.llm.models import FIRST, listed
 
 _ANSWERS_WITHIN = 5.0  # seconds
@@ -23,7 +24,10 @@ async def llm(settings: Settings, embedded: str | None) -> Finding:
     """`embedded`: base URL of the LLM server of the stack that runs here, None when none does."""
     url = settings.llm_base_url if "llm_base_url" in settings.model_fields_set else embedded
     if url is None:
-        return Finding("llm", "ok", "no LLM_BASE_URL: `antiphon up` starts its own (SmolLM2 135M)")
+        try:
+            return Finding("llm", "ok", f"no LLM_BASE_URL: `antiphon up` starts its own ({served_llm()})")
+        except SettingsError as error:
+            return Finding("llm", "bad", str(error), "until then `antiphon up` does not start")
     shown = without_password(url)
     headers = {"Authorization": f"Bearer {settings.llm_api_key.get_secret_value()}"} if settings.llm_api_key else {}
     try:
@@ -32,7 +36,9 @@ async def llm(settings: Settings, embedded: str | None) -> Finding:
             http.get(url.rstrip("/") + "/models") as answer,
         ):
             if answer.status in (404, 405, 501):
-                return await _answering(settings, url, "no list of models")
+                return await _answering(settings, url, "no list of models", embedded == url)
+            if answer.status == 401 and embedded == url and not settings.llm_api_key:
+                return _without_key(f"{shown}/models answers 401")
             if answer.status != 200:
                 return Finding(
                     "llm", "bad", f"{shown}/models answers {answer.status}", "check LLM_BASE_URL and LLM_API_KEY"
@@ -58,17 +64,26 @@ async def llm(settings: Settings, embedded: str | None) -> Finding:
             f"{shown} lists {known.shown() or 'no models'}",
             f"LLM_MODEL={settings.llm_model} is not among them",
         )
-    return await _answering(settings, url, known.shown())
+    return await _answering(settings, url, known.shown(), embedded == url)
 
 
-async def _answering(settings: Settings, url: str, has: str) -> Finding:
-    """What a model takes to its first word. A slow answer is asked for again: the first may have loaded the model."""
+def _without_key(found: str) -> Finding:
+    """Of the stack that runs here, which has one."""
+    advice = "LLM_API_KEY is not set in this terminal, and the stack tells its own to nobody: set it to have the endpoint asked"
+    return Finding("llm", "warn", found, advice)
+
+
+async def _answering(settings: Settings, url: str, has: str, of_stack: bool) -> Finding:
+    """What a model takes to its first word. A slow answer is asked for again: the first may have loaded the model.
+    `of_stack`: it is the endpoint of the stack that runs here."""
     shown = f"{without_password(url)} has {has}"
     try:
         seconds = await _first_word(settings, url)
         if seconds > _SLOW:
             seconds = await _first_word(settings, url)
     except ProviderError as error:
+        if error.code == "refused" and of_stack and not settings.llm_api_key:
+            return _without_key(str(error))
         return Finding("llm", "bad", str(error), "correct LLM_BASE_URL, LLM_MODEL or LLM_API_KEY, or mend the endpoint")
     if seconds > _SLOW:
         advice = "callers wait for that in every turn: a smaller or nearer model (docs/operating/latency.md)"

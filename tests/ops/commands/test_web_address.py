@@ -153,3 +153,11 @@ async def test_the_demo_ends_with_where_its_session_is_seen(
 def test_an_id_is_one_part_of_an_address() -> None:
     """Whatever a session is called, its address leads to it and nowhere else."""
     assert session_url("http://127.0.0.1:1", "lk-a/../b?c#d") == "http://127.0.0.1:1/sessions/lk-a%2F..%2Fb%3Fc%23d"
+
+
+def test_a_demo_that_ends_with_1_says_why() -> None:
+    """How many lines had no whole answer, and where it stands what was waited for."""
+    told = conversation._unanswered(1, 6, "ws-1")
+    assert told.startswith("1 of 6 lines was not answered to the end: ")
+    assert told.endswith(" show ws-1 says what was waited for")
+    assert "2 of 6 lines were not" in conversation._unanswered(2, 6, "ws-1")

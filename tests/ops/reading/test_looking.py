@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import redis.asyncio
@@ -420,6 +421,29 @@ def loaded(shared_valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> d
     )  # fmt: skip
     told = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("loaded ")]
     return dict(zip(READS, told, strict=True))
+
+
+def test_who_lists_what_is_over_loads_no_events(
+    loaded: dict[str, list[str]], shared_valkey: Valkey, tmp_path: Path
+) -> None:
+    """Its rows are kept with the log since somebody listed it: no event is read, so that none of their classes is made, nor the
+    fold's, nor an agent's; and what nobody asked for is not understood by pydantic."""
+    environment = {"REDIS_URL": shared_valkey.url, "PATH": "", "PYTHONPATH": ":".join(sys.path)}
+    script = ASK.replace(str(READS), "('sessions', 'stats', 'top --once')")
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, env=environment, cwd=tmp_path
+    )
+    ends = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("loaded ")]
+    assert [code for code, *_ in ends] == ["0", "0", "0"]
+    events = {
+        "schemas.events",
+        "schemas.codec",
+        "schemas.config.agent",
+        "schemas.session.state",
+        "schemas.session.fold",
+    }
+    assert not events & {*ends[-1]}
+    assert "Ann Caller" in done.stdout
 
 
 @pytest.mark.parametrize("arguments", READS)

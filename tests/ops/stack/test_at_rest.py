@@ -23,10 +23,10 @@ from ops.commands.doctor.log import examine as examine_log
 from ops.stack import disk
 from ops.stack.embedded.livekit import LiveKit, redis_configuration
 from ops.stack.embedded.valkey import Valkey
-from ops.stack.here import Told, running, settings_here, told_in
+from ops.stack.here import SHARED, Told, as_the_stack, running, settings_here, told_in
 from ops.stack.occupied import InUse, Occupied
 from ops.stack.stack import Plan, Stack, StackError
-from schemas.config.settings import load
+from schemas.config.settings import Settings, load
 from schemas.log import connect
 
 CALLER = Path(__file__).parents[3] / "ops" / "demo" / "capital.flac"
@@ -147,6 +147,44 @@ def test_what_is_told_of_a_stack_has_no_password(tmp_path: Path, monkeypatch: py
     assert told_in(folder) is running() is None
     told.take_back()
     assert list(folder.iterdir()) == []
+
+
+def test_other_terminals_go_by_what_the_stack_was_started_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each setting that they don't name, and nothing of a stage whose provider or endpoint they do; keys and passwords are told
+    nobody."""
+    (folder := tmp_path / "data" / "up").mkdir(parents=True)
+    set_there = {
+        "stt_model": "small",
+        "stt_language": "de",
+        "stt_complete": "false",
+        "tts_provider": "openai",
+        "lease": 5.0,
+    }
+    urls = {
+        "redis_url": "redis://host:1/0", "llm_base_url": "http://host/v1",
+        "tts_base_url": "http://me:swordfish@host/v1", "archive_url": "postgresql://me:swordfish@host/calls",
+    }  # fmt: skip
+    Told(folder).tell({"state": "running", "processes": [], "llm_model": "theirs"} | set_there | urls)
+    assert "swordfish" not in (folder / "stack.json").read_text()
+    taken = settings_here()
+    assert {name: getattr(taken, name) for name in (*set_there, *urls)} == set_there | urls | {"stt_complete": False}
+    assert as_the_stack(running(), load()) == taken.model_copy(update={"redis_url": load().redis_url})
+    assert as_the_stack(None, load()) == load()
+    monkeypatch.setenv("STT_MODEL", "base")
+    assert (settings_here().stt_model, settings_here().stt_language) == ("base", "de")
+    monkeypatch.setenv("TTS_PROVIDER", "piper")
+    monkeypatch.setenv("ARCHIVE_URL", "sqlite:///here.sqlite")
+    taken = settings_here()
+    assert (taken.tts_base_url, taken.archive_url, taken.llm_model) == ("", "sqlite:///here.sqlite", "theirs")
+
+
+async def test_a_stack_tells_what_is_set(tmp_path: Path) -> None:
+    """What its processes have: of its own environment or of the plan's, and neither keys nor what nobody has set."""
+    given = {"stt_model": "small", "tts_provider": "simulated", "llm_api_key": "swordfish"}
+    plan = Plan(tmp_path / "up", environment={"TTS_PROVIDER": "openai", "STT_API_KEY": "swordfish"})
+    shown = Stack(plan, Settings(_env_file=None, **given))._shown()  # type: ignore[arg-type]
+    assert {name: shown[name] for name in SHARED if name in shown} == {"stt_model": "small", "tts_provider": "openai"}
+    assert "swordfish" not in str(shown)
 
 
 def test_a_clock_that_is_set_right_hides_no_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

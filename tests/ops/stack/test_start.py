@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from ops.commands.doctor import endpoints
+from ops.commands.doctor.examine import examine
 from ops.commands.doctor.log import examine as examine_log
+from ops.stack.here import Told
 from ops.stack.models import in_use
 from ops.stack.stack import Plan, Stack, StackError
 from ops.stack.supervisor import ANTIPHON, Command, Failed, Supervisor
 from ops.stack.system import free_port
-from schemas.config.settings import load
+from schemas.config.settings import Settings, load
 from schemas.errors import AgentSpecError, BusError, BusUnavailable, Permanent, SettingsError
 from schemas.events import STAGES, Stage
 from tests.quirks import MODELS, QUIRKS, Answer, Step, fixed, whole
@@ -513,6 +515,41 @@ async def test_doctor_names_what_is_odd(how: str, monkeypatch: pytest.MonkeyPatc
         assert "secret" not in finding.found + finding.advice
         assert not finding.found.rstrip().endswith(":"), finding
         assert finding.advice
+
+
+async def test_doctor_asks_the_models_of_the_stack_that_runs(
+    misbehaving: Misbehaving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever `up` was started with in another terminal: its LLM's model, and what hears and speaks; it says what it took. A
+    model that this terminal names is asked for instead."""
+    for name in {field.upper() for field in Settings.model_fields} & {*os.environ}:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANTIPHON_DATA", str(tmp_path / "data"))
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "acts.toml").write_text('tools.builtin = ["end_call"]\n')
+    (folder := tmp_path / "data" / "up").mkdir(parents=True)
+    misbehaving.models = "page not found"
+    there = {"stt_model": "/theirs/model", "tts_voice": "/theirs/voice.onnx", "agents": str(tmp_path / "agents")}
+    urls = {"redis_url": f"redis://127.0.0.1:{free_port()}/0", "llm_base_url": misbehaving.url}
+    Told(folder).tell({"state": "running", "processes": [], "llm_model": "theirs"} | there | urls)
+    findings = {finding.check: finding async for finding in examine()}
+    assert (findings["llm"].result, misbehaving.bodies[0]["model"]) == ("ok", "theirs")
+    assert findings["stack"].found.endswith("; as it has them: AGENTS, LLM_BASE_URL, LLM_MODEL, STT_MODEL, TTS_VOICE")
+    assert "STT_MODEL=/theirs/model" in findings["stt"].found
+    assert "TTS_VOICE=/theirs/voice.onnx" in findings["tts"].found
+    assert {body["model"] for body in misbehaving.bodies} == {"theirs"}
+    assert "acts" in findings["tools"].found
+    monkeypatch.setenv("LLM_MODEL", "ours")
+    misbehaving.bodies.clear()
+    findings = {finding.check: finding async for finding in examine()}
+    assert {body["model"] for body in misbehaving.bodies} == {"ours"}
+    misbehaving.fault = 401
+    findings = {finding.check: finding async for finding in examine()}
+    assert (findings["llm"].result, findings["llm"].advice[:38]) == ("warn", "LLM_API_KEY is not set in this termina")
+    monkeypatch.setenv("LLM_API_KEY", "wrong")
+    findings = {finding.check: finding async for finding in examine()}
+    assert findings["llm"].result == "bad"
 
 
 async def test_doctor_reads_a_long_list_of_models(misbehaving: Misbehaving, monkeypatch: pytest.MonkeyPatch) -> None:
