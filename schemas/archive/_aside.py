@@ -1,0 +1,45 @@
+"""What archiving computes, beside calls: on one thread that takes what they leave of the processor."""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+__all__ = ["ASIDE"]
+
+P, T = ParamSpec("P"), TypeVar("T")
+
+_SLOW, _HURRY = 1.0, 60.0
+"""Seconds that a piece of work of milliseconds may take, and for how long after a longer one none gives way: what is not
+archived fills the log's memory."""
+
+
+def _give_way() -> None:
+    """Linux: whoever wakes for a call is on this thread's core at once. A nice value says how much of it one gets, not how soon:
+    up to 1.4 ms later."""
+    if hasattr(os, "SCHED_IDLE"):
+        with contextlib.suppress(OSError):  # a sandbox that forbids it
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # of this thread alone
+
+
+class _Aside:
+    def __init__(self) -> None:
+        self._idle = ThreadPoolExecutor(1, "archiving", initializer=_give_way)
+        self.hurry_until = 0.0
+
+    async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`work`, which takes milliseconds; its errors are raised. On a machine that has nothing left for it, on other threads."""
+        began = time.monotonic()
+        if began < self.hurry_until:
+            return await asyncio.to_thread(work, *args, **kwargs)
+        found = await asyncio.wrap_future(self._idle.submit(work, *args, **kwargs))
+        if (now := time.monotonic()) - began > _SLOW:
+            self.hurry_until = now + _HURRY
+        return found
+
+
+ASIDE = _Aside()
+"""One for all that this process archives."""
