@@ -10,7 +10,8 @@ from typing import ParamSpec, TypeVar
 
 __all__ = ["ASIDE"]
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _SLOW, _HURRY = 1.0, 60.0
 """Seconds that a piece of work of milliseconds may take, and for how long after a longer one none gives way: what is not
@@ -18,8 +19,8 @@ archived fills the log's memory."""
 
 
 def _give_way() -> None:
-    """Linux: whoever wakes for a call is on this thread's core at once. A nice value says how much of it one gets, not how soon:
-    up to 1.4 ms later."""
+    """Linux: whoever wakes for a call is on this thread's core at once. A nice value says how much of it one gets, not how soon;
+    that may be when the slice of who has it is over."""
     if hasattr(os, "SCHED_IDLE"):
         with contextlib.suppress(OSError):  # a sandbox that forbids it
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # of this thread alone
@@ -31,14 +32,16 @@ class _Aside:
         self.hurry_until = 0.0
 
     async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`work`, which takes milliseconds; its errors are raised. On a machine that has nothing left for it, on other threads."""
-        began = time.monotonic()
-        if began < self.hurry_until:
-            return await asyncio.to_thread(work, *args, **kwargs)
-        found = await asyncio.wrap_future(self._idle.submit(work, *args, **kwargs))
-        if (now := time.monotonic()) - began > _SLOW:
-            self.hurry_until = now + _HURRY
-        return found
+        """`work`, which takes milliseconds and changes nothing; its errors are raised. Where the machine has nothing left for it,
+        on other threads, where it is begun anew."""
+        if time.monotonic() >= self.hurry_until:
+            begun = asyncio.wrap_future(self._idle.submit(work, *args, **kwargs))
+            done, _ = await asyncio.wait([begun], timeout=_SLOW)
+            if done:
+                return begun.result()
+            begun.cancel()
+            self.hurry_until = time.monotonic() + _HURRY
+        return await asyncio.to_thread(work, *args, **kwargs)
 
 
 ASIDE = _Aside()

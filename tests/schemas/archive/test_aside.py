@@ -24,12 +24,14 @@ async def test_it_gives_way_and_nobody_else_does() -> None:
 
 
 async def test_it_does_not_give_way_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where that thread gets nothing, what follows is done by others for a while."""
-    monkeypatch.setattr(_aside, "_SLOW", 0.0)
-    aside = _Aside()
-    first, then = await aside.do(_where), await aside.do(_where)
-    assert first[0].startswith("archiving")
-    assert not then[0].startswith("archiving")
+    """Where that thread gets nothing, other threads do it, and what follows for a while."""
+    monkeypatch.setattr(_aside, "_SLOW", 0.01)
+    aside, gets_on = _Aside(), threading.Event()
+    aside._idle.submit(gets_on.wait)  # as if it had no processor
+    assert not (await aside.do(_where))[0].startswith("archiving")
+    gets_on.set()
+    monkeypatch.setattr(_aside, "_SLOW", 60.0)
+    assert not (await aside.do(_where))[0].startswith("archiving")
     aside.hurry_until = 0.0
     assert (await aside.do(_where))[0].startswith("archiving")
 
