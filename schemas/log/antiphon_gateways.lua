@@ -162,8 +162,7 @@ local function forget(call, key)
   if s.open then return answer(s, 'HELD') end
   if s.seq ~= call.seq then return answer(s, 'REWOUND') end
   rc('ZREM', s.tag .. ':closed', s.name)
-  -- a log of hours is freed by another thread
-  rc('UNLINK', s.key, s.tag .. ':ev:' .. s.name, s.tag .. ':snap:' .. s.name, s.tag .. ':parked:' .. s.name)
+  rc('DEL', s.key, s.tag .. ':ev:' .. s.name, s.tag .. ':snap:' .. s.name, s.tag .. ':parked:' .. s.name)
   return answer(s, 'OK')
 end
 
