@@ -1,4 +1,5 @@
-"""A real PostgreSQL for tests, from a wheel; `TEST_POSTGRES` names a folder with another one's `initdb` and `postgres`."""
+"""A real PostgreSQL for tests, from a wheel; `TEST_POSTGRES` names a folder with another one's `initdb` and `postgres`. Debian's
+beside it, where apt has installed it."""
 
 import contextlib
 import importlib.metadata
@@ -36,16 +37,25 @@ def _binaries() -> Path:
     return Path(str(found.locate())).parent
 
 
+def debians() -> Path:
+    """The folder of the newest one's programs. Without it what asks is skipped, in CI too: whoever has no apt has none."""
+    found = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    newest = max(found, key=lambda file: int(file.parts[-3]), default=None)
+    if newest is None:
+        pytest.skip("no PostgreSQL of Debian's here: apt-get install postgresql, and its tests run with that as well")
+    return newest.parent
+
+
 class Postgres:
     """One server in a folder of its own. It keeps port and data over `kill` and `start`."""
 
-    def __init__(self, *, durable: bool = True) -> None:
-        """`durable`: what it acknowledged survives its death."""
+    def __init__(self, binaries: Path | None = None, *, durable: bool = True) -> None:
+        """`binaries`: where its programs lie; the wheel's. `durable`: what it acknowledged survives its death."""
         self.folder = Path(tempfile.mkdtemp(prefix="antiphon-postgres-"))
         self.port = free_port("127.0.0.1")
         self.process: subprocess.Popen[bytes] | None = None
         self._user = _USER if os.geteuid() == 0 else None
-        self._bin = self._readable(_binaries())
+        self._bin = self._readable(binaries or _binaries())
         data = self.folder / "data"
         if self._user:
             shutil.chown(self.folder, self._user)
@@ -145,7 +155,17 @@ class Postgres:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """For all tests that don't kill it: each asks for a `database` of its own."""
-    server = Postgres(durable=False)
+    yield from _lent(_binaries())
+
+
+@pytest.fixture(scope="session")
+def debians_postgres() -> Iterator[Postgres]:
+    """Debian's, in the same way."""
+    yield from _lent(debians())
+
+
+def _lent(binaries: Path) -> Iterator[Postgres]:
+    server = Postgres(binaries, durable=False)
     try:
         server.start()
         yield server

@@ -3,16 +3,17 @@
 A call of `minutes` in which both sides speak in turns, as stored sound (the packaged recordings, over and over), is archived:
 seconds of one core with everything read back, MiB a minute with each codec; then one of an hour, and how much larger the process
 gets. Beside a gateway's publishes on the same Redis, archiving goes on and off, again and again: the p95 of a publish with it
-over that without.
+over that without, and how much of that is chance.
 """
 
 import asyncio
+import random
 import resource
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from itertools import cycle
+from itertools import chain, cycle
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,8 +47,10 @@ from schemas.log import connected
 
 _LINES = Path(__file__).with_name("lines")
 _CALLER, _AGENT = 16_000, 22_050
-_WITH, _WITHOUT = 20, 20
-_PUBLISHES = 60
+_HELD = 4
+"""Calls that end before some are archived, one by one."""
+_REST = 0.008
+"""Seconds between two publishes: as of some ten calls."""
 
 
 def _recordings(rate: int) -> list[bytes]:
@@ -128,7 +131,8 @@ async def _places() -> AsyncIterator[tuple[Bus, Archive, str, Path]]:
     with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
         at = Path(folder)
         async with (
-            Valkey(at / "valkey", appendfsync="everysec") as server,
+            # no rewrite of its file falls into the moments with, or into those without
+            Valkey(at / "valkey", appendfsync="everysec", options={"auto-aof-rewrite-percentage": "0"}) as server,
             connected(Settings(_env_file=None, redis_url=server.url)) as bus,
             open_archive(f"sqlite:///{at / 'archive.sqlite'}", str(at / "sound"), upgrade=True) as archive,
         ):
@@ -176,8 +180,8 @@ asyncio.run(main(*sys.argv[1:]))
 async def _beside(
     bus: Bus, url: str, folder: Path, seconds: float, said: Iterator[bytes], answered: Iterator[bytes]
 ) -> dict[str, Any]:
-    """A call that goes on, its publishes timed while another is archived by a process of its own (niced, as `up` starts it), and
-    while none is."""
+    """A call that goes on, its publishes timed while others are archived by a process of its own (niced, as `up` starts it), and
+    for as long before or after each, in turns, while none is. How far chance reaches is told too."""
     import sys
 
     place = f"sqlite:///{folder / 'beside.sqlite'}"
@@ -190,34 +194,63 @@ async def _beside(
     await worker.stdout.readline()
     live = Talk(bus, "live")
     await live.open()
-    times: dict[bool, list[float]] = {True: [], False: []}
-    end, number = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
-        number += 1
-        await _held(bus, f"beside-{number}", 10, said, answered)
-        await asyncio.sleep(1.5)  # what was written for it is on the disk
-        await _timed(live, times[False], None)
-        worker.stdin.write(f"beside-{number}\n".encode())
-        done = asyncio.ensure_future(worker.stdout.readline())
-        await _timed(live, times[True], done)
-        await done
+
+    async def beside(name: str) -> list[float]:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        worker.stdin.write(f"{name}\n".encode())
+        return await _timed(live, asyncio.ensure_future(worker.stdout.readline()))
+
+    async def alone(long: float) -> list[float]:
+        return await _timed(live, asyncio.ensure_future(asyncio.sleep(long)))
+
+    rounds: list[tuple[list[float], list[float]]] = []
+    end, long = time.monotonic() + seconds, 1.0
+    while time.monotonic() < end or len(rounds) < _HELD:
+        names = [f"beside-{len(rounds) + number}" for number in range(_HELD)]
+        for name in names:
+            await _held(bus, name, 10, said, answered)
+        await asyncio.sleep(2.0)  # what was written for them is on the disk
+        for number, name in enumerate(names):
+            first = await alone(long) if number % 2 else []
+            began = time.monotonic()
+            with_it = await beside(name)
+            long = time.monotonic() - began
+            rounds.append((with_it, first or await alone(long)))
     worker.stdin.close()
     await worker.wait()
-    ratio = percentile(times[True], 95) / percentile(times[False], 95)
+    return _compared(rounds)
+
+
+def _compared(rounds: list[tuple[list[float], list[float]]]) -> dict[str, Any]:
+    """`live_p95_ratio_90`: where nine of ten such runs would have the ratio, drawn from these rounds;
+    `live_p95_ratio_of_nothing`: what it is between the halves of those without."""
+    pooled = [list(chain.from_iterable(one[side] for one in rounds)) for side in (0, 1)]
+    halves = [list(chain.from_iterable(one[1] for one in rounds[half::4] + rounds[half + 1 :: 4])) for half in (0, 2)]
+    dice = random.Random(5)
+    drawn = [_ratio(dice.choices(rounds, k=len(rounds))) for _ in range(400)]
     return {
-        "live_p95_ratio": round(ratio, 3),
-        "live_p95_ms": milliseconds(times[False], 95),
-        "live_p95_beside_ms": milliseconds(times[True], 95),
+        "live_p95_ratio": round(_ratio(rounds), 3),
+        "live_p95_ratio_90": [round(percentile(drawn, 5), 3), round(percentile(drawn, 95), 3)],
+        "live_p95_ratio_of_nothing": round(percentile(halves[0], 95) / percentile(halves[1], 95), 3),
+        "live_p95_ms": milliseconds(pooled[1], 95),
+        "live_p95_beside_ms": milliseconds(pooled[0], 95),
+        "live_publishes": [len(pooled[1]), len(pooled[0])],
     }
 
 
-async def _timed(live: Talk, times: list[float], until: "asyncio.Future[bytes] | None") -> None:
-    """As a live call does: a few publishes in a row, then a rest; until that is done, or for as many as one session's archiving
-    takes."""
-    for _ in range(_PUBLISHES):
-        if until is not None and until.done():
-            return
+def _ratio(rounds: list[tuple[list[float], list[float]]]) -> float:
+    beside, alone = (percentile(list(chain.from_iterable(one[side] for one in rounds)), 95) for side in (0, 1))
+    return beside / alone
+
+
+async def _timed(live: Talk, until: "asyncio.Future[Any]") -> list[float]:
+    """Seconds of each publish, one and then a rest as of a few calls, until that is done."""
+    times = []
+    while not until.done():
         began = time.perf_counter()
         await live.publish([ParticipantJoined(participant="caller")])
         times.append(time.perf_counter() - began)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(_REST)
+    await until
+    return times

@@ -4,14 +4,14 @@ Safe against being killed at any point, and against being asked twice at once: a
 what it needs is in the log until the archive says that it is done.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from schemas.archive._aside import ASIDE
 from schemas.archive._pieces import PIECE, Digest, row_of
-from schemas.archive._sound import encoded
+from schemas.archive._sound import Codec, encoded
 from schemas.archive.store import Archive, Attempt, Follows, Sound, Superseded, Whole
 from schemas.audio import AudioRef
 from schemas.bus import Forgetting, Outcome, Reading, SessionInfo, Snapshot
@@ -101,6 +101,12 @@ async def forget(log: Forgetting, archive: Archive, session: str, seq: int) -> A
     return Archived.OPEN
 
 
+def _encoded(pcm: bytes, rate: int, wanted: Literal["flac", "opus"]) -> tuple[Codec, bytes, str, str]:
+    """As it is kept; then the hashes of that, and of the PCM."""
+    codec, body = encoded(pcm, rate, wanted)
+    return codec, body, hashlib.sha256(body).hexdigest(), hashlib.sha256(pcm).hexdigest()
+
+
 class _Writing:
     """One try. Of the sound there is in memory what one object holds; of the log a piece."""
 
@@ -156,7 +162,7 @@ class _Writing:
             self._missing += 1
             self._waiting.append(Sound(ref.key, "", 0, 0, "raw", ref.rate, ref.samples, "", ""))
             return
-        codec, body = await asyncio.to_thread(encoded, pcm, ref.rate, self._codec)
+        codec, body, kept, was = await ASIDE.do(_encoded, pcm, ref.rate, self._codec)
         self._waiting.append(
             Sound(
                 ref.key,
@@ -166,8 +172,8 @@ class _Writing:
                 codec,
                 ref.rate,
                 len(pcm) // 2,
-                hashlib.sha256(body).hexdigest(),
-                hashlib.sha256(pcm).hexdigest(),
+                kept,
+                was,
             )
         )
         self._object += body

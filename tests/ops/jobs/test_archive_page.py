@@ -16,10 +16,10 @@ from ops.jobs.backup import back_up
 from schemas.archive import Archive, archive_session, open_archive
 from schemas.errors import ArchiveDenied
 from schemas.log import MemoryBus
-from tests.postgres import Postgres, postgres
+from tests.postgres import Postgres, debians_postgres, postgres
 from tests.schemas.archive.calls import Kept, ended
 
-__all__ = ["postgres"]
+__all__ = ["debians_postgres", "postgres"]
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "operating" / "archive.md").read_text("utf-8")
@@ -106,8 +106,10 @@ async def test_over_what_a_kill_left(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(120)
-async def test_postgresql(tmp_path: Path, postgres: Postgres) -> None:
+@pytest.mark.parametrize("whose", ["postgres", "debians_postgres"])
+async def test_postgresql(whose: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Its own tools, into an empty database; the sound stays where it was."""
+    postgres: Postgres = request.getfixturevalue(whose)
     before, after, sound = await postgres.database(), await postgres.database(), tmp_path / "sound"
     path = f"{postgres.binaries}:{os.environ['PATH']}"
     async with open_archive(before, str(sound), upgrade=True) as archive:

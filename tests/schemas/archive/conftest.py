@@ -8,10 +8,10 @@ import pytest
 
 from schemas.archive import Archive
 from schemas.log import MemoryBus
-from tests.postgres import postgres
+from tests.postgres import debians_postgres, postgres
 from tests.tables import opened
 
-__all__ = ["postgres"]
+__all__ = ["debians_postgres", "postgres"]
 
 
 @pytest.fixture
@@ -21,12 +21,12 @@ async def log() -> MemoryBus:
     return bus
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgres", "debians_postgres"])
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of an empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'archive' / 'archive.sqlite'}"
-    found: str = await request.getfixturevalue("postgres").database()
+    found: str = await request.getfixturevalue(request.param).database()
     return found
 
 

@@ -13,7 +13,7 @@ from ops.stack.embedded.valkey import Valkey
 from schemas.archive import Archive, archive_session, open_archive
 from schemas.errors import ArchiveError, BusError
 from schemas.log import RedisBus
-from tests.postgres import Postgres
+from tests.postgres import Postgres, debians
 from tests.schemas.archive import victim
 from tests.schemas.archive.calls import Kept, call, kept
 
@@ -39,7 +39,7 @@ async def _are_whole(bus: RedisBus, archive: Archive, names: list[str], before: 
 
 
 @pytest.mark.timeout(120 + 8 * _KILLS)
-@pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("url", ["sqlite", "postgres"], indirect=True)
 async def test_killed_at_any_moment(url: str, tmp_path: Path, valkey: Valkey) -> None:
     """SIGKILL at random moments: after each a session is whole in the log, or whole in the archive; at the end all are in the
     archive as they were in the log. (TEST_KILLS=200: so many.)"""
@@ -89,11 +89,11 @@ async def _archived(bus: RedisBus, archive: Archive, names: list[str]) -> None:
 
 
 @pytest.mark.timeout(120 + 8 * _KILLS)
-@pytest.mark.parametrize("who", ["valkey", "postgresql"])
+@pytest.mark.parametrize("who", ["valkey", "postgresql", "debian"])
 async def test_servers_are_killed_at_any_moment(who: str, tmp_path: Path, valkey: Valkey) -> None:
     """SIGKILL of the log's server or of the archive's, while there is archiving: what was acknowledged is there afterwards, and
     the rest is done again. (TEST_KILLS=200: so many.)"""
-    postgres = await asyncio.to_thread(Postgres)
+    postgres = await asyncio.to_thread(Postgres, debians() if who == "debian" else None)
     bus = RedisBus(valkey.url, partitions=1)
     await bus.start()
     before: dict[str, Kept] = {}
