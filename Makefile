@@ -4,7 +4,7 @@ ANTIPHON := .venv/bin/antiphon
 # Where it is set, each process of a stack compiles its 1,600 modules anew: 2 s of CPU for a gateway.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup models app demo up open test check bench livekit lock licences schema
+.PHONY: help setup models app demo up open test check types lint logic bench livekit lock licences schema
 
 help:
 	@echo "make setup   install everything into .venv (about 1.1 GB; only when something changed)"
@@ -56,11 +56,19 @@ test: setup
 livekit:
 	@ops/livekit/build.sh
 
+# Types take as long as all the rest: two at once. Each is told when it is through, and what is wrong in one keeps the others from nothing.
 check: setup
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target types lint logic
+
+types: setup
+	.venv/bin/mypy
+
+lint: setup
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
-	.venv/bin/mypy
 	PATH="$$PWD/.venv/bin:$$PATH" lint-imports
+
+logic: setup
 	ops/locks/web.sh run check
 	ops/locks/web.sh run test
 	ops/locks/web.sh && ops/locks/web.sh run budget
