@@ -48,11 +48,12 @@ def loud(pcm: Pcm, rate: int, tone: int) -> float:
 
 
 def without_tones(pcm: Pcm) -> Pcm:
-    """Speech at 16 kHz with nothing near the pitch of the announcement's and the ringing's tones: what is heard of it counts."""
+    """Speech at 16 kHz without what is near the pitch of the announcement's and the ringing's tones: all that is heard of it counts."""
     spectrum = np.fft.rfft(pcm)
     hertz = np.fft.rfftfreq(len(pcm), 1 / 16_000)
-    spectrum[(hertz > 300) & (hertz < 570)] = 0
-    made: Pcm = np.clip(np.fft.irfft(spectrum, len(pcm)), -32_768, 32_767).astype(np.int16)
+    spectrum[(hertz > 200) & (hertz < 600)] = 0
+    left = np.fft.irfft(spectrum, len(pcm))
+    made: Pcm = (left * (25_000 / np.abs(left).max())).astype(np.int16)
     return made
 
 
