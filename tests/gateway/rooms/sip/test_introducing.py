@@ -48,7 +48,7 @@ def loud(pcm: Pcm, rate: int, tone: int) -> float:
 
 
 def without_tones(pcm: Pcm) -> Pcm:
-    """Speech at 16 kHz without what is near the pitch of the announcement's and the ringing's tones: all that is heard of it counts."""
+    """Speech at 16 kHz with nothing near the pitch of the announcement and of the ringing: all that is heard of it counts."""
     spectrum = np.fft.rfft(pcm)
     hertz = np.fft.rfftfreq(len(pcm), 1 / 16_000)
     spectrum[(hertz > 200) & (hertz < 600)] = 0
