@@ -41,6 +41,7 @@ signal._int_to_enum = lambda value, kind: _to_enum(value, kind) if isinstance(va
 
 def pytest_collection_finish() -> None:
     gc.freeze()
+    gc.set_threshold(5_000)  # of 700 new objects; Hypothesis times each look
     gc.enable()
 
 
