@@ -56,7 +56,7 @@ test: setup
 livekit:
 	@ops/livekit/build.sh
 
-# Types take as long as all the rest: two at once. Each is told when it is through, and what is wrong in one keeps the others from nothing.
+# Types and the web app's logic take longest: two at once. Each is told when it is through; one that fails stops none of the others.
 check: setup
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target types lint logic
 
