@@ -4,7 +4,7 @@ ANTIPHON := .venv/bin/antiphon
 # Where it is set, each process of a stack compiles its 1,600 modules anew: 2 s of CPU for a gateway.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup models app demo up open test check check-python check-web bench livekit lock licences schema
+.PHONY: help setup models app demo up open test check types lint logic bench livekit lock licences schema
 
 help:
 	@echo "make setup   install everything into .venv (about 1.1 GB; only when something changed)"
@@ -56,17 +56,19 @@ test: setup
 livekit:
 	@ops/livekit/build.sh
 
-# Python's on one core beside the web app's.
+# Types and the web app's logic take longest: two at once. Each is told when it is through; one that fails stops none of the others.
 check: setup
-	@$(MAKE) --no-print-directory --jobs=2 check-python check-web
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target types lint logic
 
-check-python:
+types: setup
+	.venv/bin/mypy
+
+lint: setup
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
-	.venv/bin/mypy
 	PATH="$$PWD/.venv/bin:$$PATH" lint-imports
 
-check-web:
+logic: setup
 	ops/locks/web.sh run check
 	ops/locks/web.sh run test
 	ops/locks/web.sh && ops/locks/web.sh run budget

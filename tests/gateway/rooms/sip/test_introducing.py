@@ -47,12 +47,22 @@ def loud(pcm: Pcm, rate: int, tone: int) -> float:
     return float(voiced.sum() / 50)
 
 
+def without_tones(pcm: Pcm) -> Pcm:
+    """Speech at 16 kHz with nothing near the pitch of the announcement and of the ringing: all that is heard of it counts."""
+    spectrum = np.fft.rfft(pcm)
+    hertz = np.fft.rfftfreq(len(pcm), 1 / 16_000)
+    spectrum[(hertz > 200) & (hertz < 600)] = 0
+    left = np.fft.irfft(spectrum, len(pcm))
+    made: Pcm = (left * (25_000 / np.abs(left).max())).astype(np.int16)
+    return made
+
+
 @pytest.mark.parametrize(("caller", "taker"), [("g711", "g711"), ("g722", "g711"), ("g711", "opus")])
 async def test_two_phones_are_put_through(tmp_path: Path, caller: str, taker: str) -> None:
     """Whoever takes over hears the announcement, the caller that it rings; then each hears the other, whatever their codecs; who
     hangs up ends it for both, and no session has it any more."""
     needs("baresip")
-    says = np.resize(line("story"), 16_000 * 60)
+    says = without_tones(np.resize(line("story"), 16_000 * 60))
     async with (
         office(tmp_path) as here,
         Baresip(tmp_path / "ann", says, codec=caller) as ann,
