@@ -55,7 +55,7 @@ def test_after_a_question_for_a_number_its_pieces_are_waited_for() -> None:
 
 
 def test_a_step_of_the_conversation_says_what_is_expected() -> None:
-    """Whoever goes there: the pieces that come then are waited for, whatever the agent's words were; and the next step has its own."""
+    """Whoever goes there: pieces are waited for from then on, whatever the agent said; the next step has its own."""
     steps = [StepSpec(name="hello"), StepSpec(name="card", expects="number"), StepSpec(name="end")]
     call = Call(AgentSpec(steps=steps), stages=Stages(replies=[["Gladly. Go ahead."], ["Thank you."], ["Bye."]]))
     call.says(1.0, 1.0, "I would like to pay.", complete=0.4)
