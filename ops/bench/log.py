@@ -99,7 +99,7 @@ async def bench(
             turns = await _turns(server.url, sessions, seconds)
             in_turns, wall = spent.since()
             rate = await _commits_per_second(server.url, spent)
-            in_commits, _ = spent.since()
+            in_commits = spent.since()[0]
         disk = await asyncio.to_thread(_disk, Path(folder))
     return {
         "overhead_p50_ms": milliseconds(turns, 50),
