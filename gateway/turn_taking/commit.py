@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.config.agent import Expects, TurnTaking
+from schemas.config.agent import TurnTaking
+from schemas.config.conversation import Expects
 from schemas.text.endings import OVER, Ending, ending
 
 _SHARE: dict[Ending, tuple[float, float]] = {

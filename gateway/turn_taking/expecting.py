@@ -2,7 +2,8 @@
 
 import re
 
-from schemas.config.agent import Expects, TurnTaking
+from schemas.config.agent import TurnTaking
+from schemas.config.conversation import Expects
 
 _AMOUNT = re.compile(
     r"\b(how (many|much|old|long|tall|far|often|big)|(what|which) (time|year|day|date|size|floor|amount|age))\b"

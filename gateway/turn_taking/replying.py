@@ -13,7 +13,7 @@ from gateway.turn_taking.moments import LONG_AGO
 from gateway.turn_taking.state import Committed, Own, Playing, Reply, State, Turn, UsersFloor, Utterance
 from schemas.client import ErrorMessage
 from schemas.clock import TurnTime
-from schemas.config.agent import Expects
+from schemas.config.conversation import Expects
 from schemas.events import MessageReceived, ReplyFinished, ReplySentence
 from schemas.jobs import LlmJob, TtsJob
 from schemas.session import collecting

@@ -10,9 +10,9 @@ callers are taken to speak as they did, whatever the agent does otherwise. `--se
 decides; `--out FILE.svg` draws it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import count, groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ async def bench(
     turns: int | None = None,
     scales: Sequence[float] = SCALES,
     sets: Sequence[str] = (),
+    tell: Callable[[str], object] | None = None,
     **_: Any,
 ) -> dict[str, Any]:
     """`sets`: settings of the agent, as `replay --set` takes them; of a stored session's own agent."""
@@ -60,7 +61,7 @@ async def bench(
         rows = [_row(scale, "all", [one for call in stored for one in _again(call, scale, sets)]) for scale in scales]
         about: dict[str, Any] = {"sessions": len(stored)}
     else:
-        lines, took, models = await _heard(wav) if wav else _material.read(_material.KEPT)
+        lines, took, models = await _heard(wav, turns, tell) if wav else _material.read(_material.KEPT)
         lines = lines[:turns]
         parts = ["all"] if wav else ["fit", "report"]
         chosen = {part: [line for line in lines if part in ("all", line.part)] for part in parts}
@@ -112,12 +113,18 @@ def waits(agent: AgentSpec, scale: float) -> AgentSpec:
 # ── lines ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _heard(wav: Path) -> tuple[list[Line], Took, str]:
-    """Recordings of one's own, heard now."""
-    recordings = folder(wav)
+async def _heard(wav: Path, most: int | None, tell: Callable[[str], object] | None) -> tuple[list[Line], Took, str]:
+    """Recordings of one's own, at most so many, heard now: that takes about as long as they are."""
+    recordings = folder(wav)[:most]
     if not recordings:
         raise AntiphonError(f"{wav}: no .wav and no .flac there; give a folder of recordings, a turn each")
-    lines, models = await _material.heard(recordings)
+    numbers = count(1)
+
+    def progress(line: Line) -> None:
+        if tell is not None:
+            tell(f"heard {next(numbers)} of {len(recordings)}: {line.name}")
+
+    lines, models = await _material.heard(recordings, progress)
     return lines, Took(), models
 
 

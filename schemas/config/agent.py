@@ -28,6 +28,7 @@ from schemas.config.collecting import (
 from schemas.config.conversation import (
     CODE_FILE,
     MOST_STEPS,
+    Expects,
     Handover,
     HookName,
     Hooks,
@@ -47,7 +48,6 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-Expects = Literal["free", "yes_no", "amount", "number", "spelling"]
 WakePhrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=60)]
 SoundName = Annotated[str, StringConstraints(max_length=120, pattern=r"^([^/\\\x00-\x1f.][^/\\\x00-\x1f]*)?$")]
 """Of a file beside the agent's, or of a sound that comes along; "" is none."""

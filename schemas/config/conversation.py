@@ -12,6 +12,8 @@ MOST_STEPS = 64
 _PARSED = 10
 HookName = Literal["on_enter", "on_user_turn", "on_agent_turn", "on_tool", "on_idle", "on_exit"]
 HOOKS: tuple[HookName, ...] = get_args(HookName)
+Expects = Literal["free", "yes_no", "amount", "number", "spelling"]
+"""What a caller is asked for."""
 Kind = Literal["once", "pure"]
 """`pure`: it only says something of what it is given, and may be asked before a turn is committed, and again."""
 
@@ -47,6 +49,8 @@ class StepSpec(Section):
     model: str | None = None
     """The LLM's, of the agent's provider."""
     temperature: float | None = Field(None, ge=0.0, le=2.0)
+    expects: Expects | None = None
+    """What callers are asked for in this step, by which their pauses are read."""
 
 
 class Hooks(Section):

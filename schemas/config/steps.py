@@ -1,4 +1,4 @@
-"""An agent as it is in one step of the conversation: its spec, with that step's voice and LLM. Pure."""
+"""An agent as it is in one step of the conversation: its spec, with that step's voice, LLM, and what it expects. Pure."""
 
 from schemas.config.agent import AgentSpec
 from schemas.config.conversation import StepSpec
@@ -16,7 +16,12 @@ def begun(spec: AgentSpec) -> AgentSpec:
 
 def _filled(step: StepSpec, spec: AgentSpec) -> StepSpec:
     """What it leaves out is the agent's: so that a step which is left leaves nothing behind."""
-    own = {"voice": spec.voice, "model": spec.llm.model, "temperature": spec.llm.temperature}
+    own = {
+        "voice": spec.voice,
+        "model": spec.llm.model,
+        "temperature": spec.llm.temperature,
+        "expects": spec.turn_taking.expects,
+    }
     return step.model_copy(update={name: value for name, value in own.items() if getattr(step, name) is None})
 
 
@@ -26,7 +31,8 @@ def in_step(spec: AgentSpec, name: str) -> AgentSpec:
     if step is None:
         return spec
     llm = spec.llm.model_copy(update={"model": step.model or "", "temperature": step.temperature})
-    return spec.model_copy(update={"step": name, "voice": step.voice, "llm": llm})
+    turns = spec.turn_taking.model_copy(update={"expects": step.expects or spec.turn_taking.expects})
+    return spec.model_copy(update={"step": name, "voice": step.voice, "llm": llm, "turn_taking": turns})
 
 
 def step_of(spec: AgentSpec) -> StepSpec | None:

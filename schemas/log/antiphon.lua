@@ -1,4 +1,4 @@
-#!lua name=antiphon_6
+#!lua name=antiphon_7
 -- The log's function library, part 1 of 4: what all functions share. The parts are joined and loaded as one.
 --
 -- The library's name carries its version, and so does each function's: processes of two versions live side by side.
@@ -9,12 +9,15 @@
 -- A function is given its arguments by name (`call`), then its keys, and answers by name: `_calls.py` declares both, once, and
 -- `register` unpacks and packs them.
 -- A session function answers {outcome, seq, time, at, ...}: seq and at of the session's last event, time is TIME, µs.
+-- A command costs more than what it does. So a call asks once for the time; a session's hash is read when it is loaded, with the
+-- fields that will be asked for, and written when all is decided (`save`).
 
-local NAME = 'antiphon_6'
+local NAME = 'antiphon_7'
 local GROUP = 'workers'      -- the one consumer group of each job stream
 local NOBODY = '-'           -- the consumer that owns what was handed back
 local ENDED = 64             -- marks of ended jobs kept per session
 local REQUESTS = 32          -- request ids kept per session
+local AT_ONCE = 1000         -- arguments that one command is given of a list of any length
 local INBOX = 20000          -- entries an inbox keeps, about
 local INBOX_TTL = 60000      -- ms after the gateway's last hold
 local DEAD = 10000           -- dead letters kept, about
@@ -26,9 +29,11 @@ local FORK_TTL = 3600000     -- ms after which one that nobody goes on with is g
 
 local function rc(...) return redis.call(...) end -- redis.call is nil while the library loads
 
-local function micros()
+local now = 0 -- µs, of this call
+
+local function look_at_the_clock()
   local t = rc('TIME')
-  return tonumber(t[1]) * 1000000 + tonumber(t[2])
+  now = tonumber(t[1]) * 1000000 + tonumber(t[2])
 end
 
 -- After a restart, a failover, or a time in which nobody reached this server, every lease looks expired: owners renew first.
@@ -41,7 +46,6 @@ local silence = 750000
 local function leases_last(ms) silence = math.max(ms, SHORTEST) * 375 end
 
 local function heard()
-  local now = micros()
   if now - last_call > silence or now < calm_since then calm_since = now end
   last_call = now
 end
@@ -61,25 +65,57 @@ end
 -- The id of a stream's entry, and its fields by name.
 local function opened(entry) return entry[1], by_name(entry[2]) end
 
--- The session whose hash is `key` (nil: there is none), then the further fields of the hash that were asked for (false: not set).
+-- The session whose hash is `key`, nil where there is none. `...`: further fields of the hash that will be asked for.
 local function load_session(key, ...)
   local f = rc('HMGET', key, 'seq', 'at', 'gen', 'epoch', 'owner', 'state', ...)
   local seq, at, gen, epoch, owner, state = unpack(f)
   if not seq then return nil end
-  local tag, name = string.match(key, '^(%b{}):s:(.*)$')
-  local s = {
+  local fields, tag, name = {}, string.match(key, '^(%b{}):s:(.*)$')
+  for i = 1, select('#', ...) do fields[select(i, ...)] = f[6 + i] end
+  return {
     key = key, tag = tag, name = name, seq = tonumber(seq), at = tonumber(at), gen = gen, epoch = tonumber(epoch),
-    owner = owner, open = state == 'open', now = micros(),
+    owner = owner, open = state == 'open', fields = fields, changed = {},
   }
-  return s, unpack(f, 7)
 end
 
-local function answer(s, outcome) return {outcome = outcome, seq = s.seq, time = s.now, at = s.at} end
+-- What the session's hash says there, false: it is not set.
+local function get(s, field)
+  local value = s.fields[field]
+  if value == nil then
+    value = rc('HGET', s.key, field)
+    s.fields[field] = value
+  end
+  return value
+end
 
-local function missing(outcome) return {outcome = outcome or 'MISSING', seq = 0, time = micros(), at = 0} end
+-- `value` false: the field goes. Nothing is written before `save`.
+local function set(s, field, value)
+  s.fields[field] = value
+  s.changed[field] = true
+end
+
+local function save(s)
+  local kept, gone = {}, {}
+  for field in pairs(s.changed) do
+    local value = s.fields[field]
+    if value then
+      kept[#kept + 1] = field
+      kept[#kept + 1] = value
+    else
+      gone[#gone + 1] = field
+    end
+  end
+  if #kept > 0 then rc('HSET', s.key, unpack(kept)) end
+  if #gone > 0 then rc('HDEL', s.key, unpack(gone)) end
+  s.changed = {}
+end
+
+local function answer(s, outcome) return {outcome = outcome, seq = s.seq, time = now, at = s.at} end
+
+local function missing(outcome) return {outcome = outcome or 'MISSING', seq = 0, time = now, at = 0} end
 
 -- The first answer again, from what was kept of it.
-local function repeated(s, seq, at) return {outcome = 'DUP', seq = tonumber(seq), time = s.now, at = tonumber(at)} end
+local function repeated(s, seq, at) return {outcome = 'DUP', seq = tonumber(seq), time = now, at = tonumber(at)} end
 
 -- Whether the event the caller saw last (nil: none) is gone, or another.
 local function rewound(s, seen)
@@ -95,10 +131,10 @@ end
 
 -- ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
--- Appends them, and adds them to the owner's inbox. The caller stores seq and at, with whatever else it stores: `keep`.
+-- Appends them, and adds them to the owner's inbox.
 local function append(s, events)
   if #events == 0 then return end
-  if s.now > s.at then s.at = s.now end -- never going back, whatever the clock does
+  if now > s.at then s.at = now end -- never going back, whatever the clock does
   local at, log, inbox = digits(s.at), s.tag .. ':ev:' .. s.name, s.tag .. ':in:' .. s.owner
   for _, event in ipairs(events) do
     local kind, body = event.type, event.body
@@ -109,9 +145,9 @@ local function append(s, events)
       rc('PEXPIRE', inbox, INBOX_TTL) -- even if its gateway never holds
     end
   end
+  set(s, 'seq', digits(s.seq))
+  set(s, 'at', at)
 end
-
-local function keep(s, ...) rc('HSET', s.key, 'seq', s.seq, 'at', digits(s.at), ...) end
 
 local function forked(s) return string.sub(s.name, 1, #FORK) == FORK end
 
@@ -142,19 +178,21 @@ end
 local function void(s, fence, value)
   if fence == '' then return false end
   if fence == 'gen' then return s.gen ~= value end
-  return rc('HGET', s.key, fence) ~= value
+  return get(s, fence) ~= value
 end
 
 -- Keep the mark of a job that has ended among the last ENDED, so that a lost reply can be asked for again.
 local function forget_later(s, id)
-  local slot = 'e:' .. rc('HINCRBY', s.key, 'ended', 1) % ENDED
-  local old = rc('HGET', s.key, slot)
-  if old then rc('HDEL', s.key, 'm:' .. old) end
-  rc('HSET', s.key, slot, id)
+  local ended = (get(s, 'ended') or 0) + 1
+  local slot = 'e:' .. ended % ENDED
+  local old = get(s, slot)
+  if old then set(s, 'm:' .. old, false) end
+  set(s, slot, id)
+  set(s, 'ended', digits(ended))
 end
 
 local function holder_of(s, lane)
-  local h = rc('HGET', s.key, 'lane:' .. lane)
+  local h = get(s, 'lane:' .. lane)
   if h then return string.match(h, '^(.-)\n(.-)\n(.*)$') end -- id, value, fence (last: participants choose their names)
 end
 
@@ -163,8 +201,8 @@ local function push(s, stored)
   rc('XADD', s.tag .. ':q:' .. stored.stage, '*', 's', s.name, 'id', stored.id, 'l', lane, 'f', fence, 'v', value,
     'd', stored.deadline, 'e', stored.enqueued, 'x', stored.perishable, 'a', stored.answers, 'b', stored.body)
   if lane ~= '' then
-    rc('HSET', s.key, 'lane:' .. lane, stored.id .. '\n' .. value .. '\n' .. fence)
-    if fence ~= 'gen' and fence ~= '' then rc('HSET', s.key, fence, value) end -- whoever holds the lane is heard
+    set(s, 'lane:' .. lane, stored.id .. '\n' .. value .. '\n' .. fence)
+    if fence ~= 'gen' and fence ~= '' then set(s, fence, value) end -- whoever holds the lane is heard
   end
 end
 
@@ -184,16 +222,17 @@ local function move_up(s, lane)
   end
 end
 
--- A job's end: acknowledged, deleted, its lane given on. `s` nil: its session is gone.
+-- A job's end: acknowledged, deleted, its lane given on. `s` nil: its session is gone; else it is saved.
 local function finish(s, queue, entry, id, lane)
   rc('XACK', queue, GROUP, entry)
   rc('XDEL', queue, entry)
   if not s then return end
   forget_later(s, id)
   if lane ~= '' and s.open and holder_of(s, lane) == id then
-    rc('HDEL', s.key, 'lane:' .. lane)
+    set(s, 'lane:' .. lane, false)
     move_up(s, lane)
   end
+  save(s)
 end
 
 -- Give the job the place of utterance `replaces` in its lane; false when that has none.
@@ -215,22 +254,34 @@ local function take_place(s, stored, replaces)
   return false
 end
 
+-- The fields of a session's hash that `enqueue` will ask for, behind others.
+local function with_jobs(jobs, ...)
+  local fields = {...}
+  for _, job in ipairs(jobs) do
+    fields[#fields + 1] = 'm:' .. job.id
+    fields[#fields + 1] = 'lane:' .. job.lane
+  end
+  return unpack(fields)
+end
+
 -- A repeated id and a job void at birth are left out.
 local function enqueue(s, jobs)
   for _, job in ipairs(jobs) do
-    local new = rc('HSETNX', s.key, 'm:' .. job.id, '-1 0 0 0 ') == 1
+    local mark = 'm:' .. job.id
+    local new = not get(s, mark)
+    if new then set(s, mark, '-1 0 0 0 ') end
     if new and job.fence == 'gen' and job.value ~= s.gen then
       forget_later(s, job.id)
     elseif new then
       local stored = {
         stage = job.stage, id = job.id, lane = job.lane, fence = job.fence, value = job.value,
-        deadline = digits(s.now + job.deadline), enqueued = digits(s.now), perishable = job.perishable and '1' or '0',
+        deadline = digits(now + job.deadline), enqueued = digits(now), perishable = job.perishable and '1' or '0',
         answers = digits(s.seq), body = job.body,
       }
       if job.lane == '' then
         push(s, stored)
       elseif job.replaces == '' or not take_place(s, stored, job.replaces) then
-        if rc('HEXISTS', s.key, 'lane:' .. job.lane) == 1 then -- a holder is never void: raising a fence frees its lane
+        if holder_of(s, job.lane) then -- a holder is never void: raising a fence frees its lane
           rc('RPUSH', s.tag .. ':parked:' .. s.name, packed(stored))
         else
           push(s, stored)
@@ -243,10 +294,10 @@ end
 -- Raise the generation: void parked jobs go, a lane held by a void job is free for the next.
 local function raise(s, generation)
   s.gen = generation
-  rc('HSET', s.key, 'gen', generation)
+  set(s, 'gen', generation)
   local id, value, fence = holder_of(s, 'llm')
   if id and fence == 'gen' and value ~= generation then
-    rc('HDEL', s.key, 'lane:llm')
+    set(s, 'lane:llm', false)
     id = nil
   end
   move_up(s, not id and 'llm' or nil)
@@ -254,15 +305,20 @@ end
 
 -- ── request ids ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+local function request_of(kind, request) return 'q:' .. kind .. ':' .. request end
+
 -- seq, at, epoch of the first answer to that request; nothing when it is new.
-local function answered(key, kind, request)
-  local kept = rc('HGET', key, 'q:' .. kind .. ':' .. request)
+local function answered(s, kind, request)
+  local kept = get(s, request_of(kind, request))
   if kept then return string.match(kept, '^(%d+) (%d+) (%d+)$') end
 end
 
 local function remember(s, kind, request)
-  local slot, id = 'r:' .. rc('HINCRBY', s.key, 'requests', 1) % REQUESTS, kind .. ':' .. request
-  local old = rc('HGET', s.key, slot)
-  if old then rc('HDEL', s.key, 'q:' .. old) end
-  rc('HSET', s.key, slot, id, 'q:' .. id, digits(s.seq) .. ' ' .. digits(s.at) .. ' ' .. s.epoch)
+  local requests = (get(s, 'requests') or 0) + 1
+  local slot, id = 'r:' .. requests % REQUESTS, kind .. ':' .. request
+  local old = get(s, slot)
+  if old then set(s, 'q:' .. old, false) end
+  set(s, slot, id)
+  set(s, 'q:' .. id, digits(s.seq) .. ' ' .. digits(s.at) .. ' ' .. s.epoch)
+  set(s, 'requests', digits(requests))
 end

@@ -3,7 +3,7 @@
 local function lease(s, ms)
   leases_last(ms)
   if forked(s) then return end
-  rc('ZADD', s.tag .. ':lease', digits(s.now + ms * 1000), s.name)
+  rc('ZADD', s.tag .. ':lease', digits(now + ms * 1000), s.name)
 end
 
 -- open: begin a session.
@@ -11,9 +11,9 @@ end
 -- ARGV  owner, request, ticket, lease (ms), events, jobs
 -- ->    OK, DUP (the first answer) | EXISTS; with epoch
 local function open(call, key)
-  local s = load_session(key)
+  local s = load_session(key, request_of('open', call.request))
   if s then
-    local seq, at, epoch = answered(key, 'open', call.request)
+    local seq, at, epoch = answered(s, 'open', call.request)
     local known = seq and repeated(s, seq, at) or answer(s, 'EXISTS')
     known.epoch = tonumber(epoch or 0)
     return known
@@ -24,10 +24,10 @@ local function open(call, key)
   s = load_session(key)
   append(s, call.events)
   enqueue(s, call.jobs)
-  keep(s)
   active(s)
   lease(s, call.lease)
   remember(s, 'open', call.request)
+  save(s)
   local opened = answer(s, 'OK')
   opened.epoch = s.epoch
   return opened
@@ -40,8 +40,9 @@ end
 -- ->    OK | DUP (the first seq and at) | LOST | CLOSED | REWOUND | STALE (raises no higher than the generation is)
 --       | FULL (nothing written, the operation stays free) | MISSING
 local function publish(call, key)
-  local s, last = load_session(key, 'op')
+  local s = load_session(key, with_jobs(call.jobs, 'op', call.raises and 'lane:llm' or nil))
   if not s then return missing() end
+  local last = get(s, 'op')
   if call.epoch ~= s.epoch then return answer(s, 'LOST') end -- the room moved
   if last then
     local epoch, operation, seq, at = string.match(last, '^(%d+) (%d+) (%d+) (%d+)$')
@@ -56,12 +57,13 @@ local function publish(call, key)
   append(s, call.events)
   if call.raises then raise(s, digits(call.raises)) end
   enqueue(s, call.jobs)
-  keep(s, 'op', s.epoch .. ' ' .. digits(call.operation) .. ' ' .. digits(s.seq) .. ' ' .. digits(s.at))
+  set(s, 'op', s.epoch .. ' ' .. digits(call.operation) .. ' ' .. digits(s.seq) .. ' ' .. digits(s.at))
+  if call.retention then set(s, 'state', 'closed') end
+  save(s)
   active(s)
   local snap, retention = s.tag .. ':snap:' .. s.name, call.retention
   if call.snapshot then rc('SET', snap, call.snapshot) end
   if retention then
-    rc('HSET', s.key, 'state', 'closed')
     rc('DEL', s.tag .. ':parked:' .. s.name)
     rc('ZREM', s.tag .. ':lease', s.name)
     rc('ZREM', s.tag .. ':open', s.name)
@@ -79,9 +81,10 @@ end
 -- ARGV  owner, lease (ms), sessions
 -- ->    time, queued (stage -> length), receipts: OK | LOST | CLOSED | REWOUND (renewed all the same) | MISSING of each
 local function hold(call, leases)
-  local tag, receipts = string.match(leases, '^%b{}'), {}
+  local tag, receipts, until_then = string.match(leases, '^%b{}'), {}, {}
+  leases_last(call.lease)
   for i, held in ipairs(call.sessions) do
-    local s, outcome = load_session(tag .. ':s:' .. held.session), 'OK'
+    local s, outcome = load_session(tag .. ':s:' .. held.session, 'pos'), 'OK'
     if not s then
       receipts[i] = missing()
     else
@@ -89,15 +92,21 @@ local function hold(call, leases)
       if s.epoch ~= held.epoch or s.owner ~= call.owner then outcome = 'LOST'
       elseif not s.open then outcome = 'CLOSED'
       elseif rewound(s, held.seen) then outcome = 'REWOUND' end
-      if outcome == 'OK' then rc('HSET', s.key, 'pos', held.positions) end
-      if outcome == 'OK' or outcome == 'REWOUND' then lease(s, call.lease) end
+      if outcome == 'OK' and get(s, 'pos') ~= held.positions then rc('HSET', s.key, 'pos', held.positions) end
+      if (outcome == 'OK' or outcome == 'REWOUND') and not forked(s) then
+        until_then[#until_then + 1] = digits(now + call.lease * 1000)
+        until_then[#until_then + 1] = s.name
+      end
       receipts[i] = answer(s, outcome)
     end
+  end
+  for first = 1, #until_then, AT_ONCE do
+    rc('ZADD', leases, unpack(until_then, first, math.min(first + AT_ONCE - 1, #until_then)))
   end
   rc('PEXPIRE', tag .. ':in:' .. call.owner, INBOX_TTL)
   local queued = {}
   for _, stage in ipairs({'stt', 'llm', 'tts'}) do queued[stage] = rc('XLEN', tag .. ':q:' .. stage) end
-  return {time = micros(), queued = queued, receipts = receipts}
+  return {time = now, queued = queued, receipts = receipts}
 end
 
 -- claim: take a session over, after its lease ran out or at once with its ticket. A ticket that is given must be the right one,
@@ -106,23 +115,25 @@ end
 -- ARGV  owner, request, ticket, lease (ms), settle (ms: before, a lapsed lease is still its owner's)
 -- ->    OK, DUP (the first answer), with epoch and the positions last held | DENIED | HELD | CLOSED | MISSING
 local function claim(call, key)
-  local s, ticket, positions = load_session(key, 'ticket', 'pos')
+  local s = load_session(key, 'ticket', 'pos', request_of('claim', call.request))
   if not s then return missing() end
   local function theirs(claimed, epoch)
-    claimed.epoch, claimed.positions = epoch, positions or ''
+    claimed.epoch, claimed.positions = epoch, get(s, 'pos') or ''
     return claimed
   end
-  local seq, at, epoch = answered(s.key, 'claim', call.request)
+  local seq, at, epoch = answered(s, 'claim', call.request)
   if seq then return theirs(repeated(s, seq, at), tonumber(epoch)) end
   local by_ticket = call.ticket ~= ''
-  if by_ticket and call.ticket ~= ticket then return answer(s, 'DENIED') end
+  if by_ticket and call.ticket ~= get(s, 'ticket') then return answer(s, 'DENIED') end
   if not s.open then return answer(s, 'CLOSED') end
   local ends = tonumber(rc('ZSCORE', s.tag .. ':lease', s.name) or '0')
-  if not by_ticket and (ends > s.now or unsettled(call.settle) > 0) then return answer(s, 'HELD') end
+  if not by_ticket and (ends > now or unsettled(call.settle) > 0) then return answer(s, 'HELD') end
   s.epoch = s.epoch + 1
-  rc('HSET', s.key, 'epoch', s.epoch, 'owner', call.owner)
+  set(s, 'epoch', digits(s.epoch))
+  set(s, 'owner', call.owner)
   lease(s, call.lease)
   remember(s, 'claim', call.request)
+  save(s)
   return theirs(answer(s, 'OK'), s.epoch)
 end
 
@@ -132,7 +143,7 @@ end
 -- ->    their names
 local function expired(call, leases)
   if unsettled(call.settle) > 0 then return {} end
-  return rc('ZRANGEBYSCORE', leases, '-inf', digits(micros()), 'LIMIT', 0, call.count)
+  return rc('ZRANGEBYSCORE', leases, '-inf', digits(now), 'LIMIT', 0, call.count)
 end
 
 -- post: one event of the API, without an epoch.
@@ -140,15 +151,15 @@ end
 -- ARGV  request, events
 -- ->    OK | DUP (the first seq and at) | CLOSED | MISSING
 local function post(call, key)
-  local s = load_session(key)
+  local s = load_session(key, request_of('post', call.request))
   if not s then return missing() end
-  local seq, at = answered(s.key, 'post', call.request)
+  local seq, at = answered(s, 'post', call.request)
   if seq then return repeated(s, seq, at) end
   if not s.open then return answer(s, 'CLOSED') end
   append(s, call.events)
-  keep(s)
   active(s)
   remember(s, 'post', call.request)
+  save(s)
   return answer(s, 'OK')
 end
 
@@ -170,6 +181,7 @@ end
 -- allow-oom: what only renews or frees goes on when memory is full, so that nothing in flight is lost over it.
 local function register(name, callback, ...)
   local function named(keys, args)
+    look_at_the_clock()
     if callback ~= stages then heard() end
     return cmsgpack.pack(callback(cmsgpack.unpack(args[1]), unpack(keys)))
   end

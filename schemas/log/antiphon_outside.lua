@@ -1,6 +1,6 @@
 -- ── part 3 of 4: queues from outside, and dead letters ─────────────────────────────────────────────────────────────────
 
-local function stage_of(queue, now, silent)
+local function stage_of(queue, silent)
   local told = {queued = 0, running = 0, oldest = 0, added = 0, workers = {}}
   local stream = redis.pcall('XINFO', 'STREAM', queue)
   if stream.err then return told end -- nothing was ever put there
@@ -43,17 +43,17 @@ end
 -- ARGV  silent (ms after which a worker that has no job, and says nothing, is left out)
 -- ->    by stage: queued, running, oldest (µs), added, workers (name, jobs, idle and seen: ms; idle -1: it never had a job)
 local function stages(call, leases)
-  local tag, now, out = string.match(leases, '^%b{}'), micros(), {}
-  for _, stage in ipairs({'stt', 'llm', 'tts', 'tools'}) do out[stage] = stage_of(tag .. ':q:' .. stage, now, call.silent) end
+  local tag, out = string.match(leases, '^%b{}'), {}
+  for _, stage in ipairs({'stt', 'llm', 'tts', 'tools'}) do out[stage] = stage_of(tag .. ':q:' .. stage, call.silent) end
   return out
 end
 
 -- An ended job begins again: its mark must not go with those of the ended.
 local function recall(s, id, mark, step)
   for slot = 0, ENDED - 1 do
-    if rc('HGET', s.key, 'e:' .. slot) == id then rc('HDEL', s.key, 'e:' .. slot) end
+    if get(s, 'e:' .. slot) == id then set(s, 'e:' .. slot, false) end
   end
-  if not mark then rc('HSET', s.key, 'm:' .. id, step .. ' 0 0 0 ') end -- what was committed of it stays committed
+  if not mark then set(s, 'm:' .. id, step .. ' 0 0 0 ') end -- what was committed of it stays committed
 end
 
 -- retry: enqueue a dead letter's job anew, with all its time before it, and forget the letter.
@@ -65,19 +65,20 @@ local function retry(call, dead)
   if not entry then return 'MISSING' end
   local _, f = opened(entry)
   if not f.body then return 'EMPTY' end
-  local s, mark = load_session(string.match(dead, '^%b{}') .. ':s:' .. f.session, 'm:' .. f.job)
+  local s = load_session(string.match(dead, '^%b{}') .. ':s:' .. f.session, 'm:' .. f.job, f.fence)
   local outcome = standing(s, f)
   if outcome ~= 'OK' then return outcome end
-  recall(s, f.job, mark, f.step)
+  recall(s, f.job, get(s, 'm:' .. f.job), f.step)
   local stored = {
-    stage = f.stage, id = f.job, lane = f.lane, fence = f.fence, value = f.value, deadline = digits(s.now + f.within),
-    enqueued = digits(s.now), perishable = f.perishable, answers = f.answers, body = f.body,
+    stage = f.stage, id = f.job, lane = f.lane, fence = f.fence, value = f.value, deadline = digits(now + f.within),
+    enqueued = digits(now), perishable = f.perishable, answers = f.answers, body = f.body,
   }
   if f.lane ~= '' and holder_of(s, f.lane) then
     rc('RPUSH', s.tag .. ':parked:' .. s.name, packed(stored))
   else
     push(s, stored)
   end
+  save(s)
   rc('XDEL', dead, call.letter)
   return 'OK'
 end

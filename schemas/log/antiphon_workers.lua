@@ -32,7 +32,7 @@ end
 -- ARGV  consumer, count, lease (ms), reclaim (false: only what was handed back), settle (ms: nor while it is younger)
 -- ->    last_id, time, jobs, again (ms after which a lease may have run out, at most SOON)
 local function take(call, queue)
-  local out, now = {}, micros()
+  local out = {}
   local settling = unsettled(call.settle)
   local reclaim = call.reclaim and settling == 0
   local tag = string.match(queue, '^%b{}')
@@ -40,13 +40,14 @@ local function take(call, queue)
 
   local function hand_out(entry, attempt)
     local id, f = opened(entry)
-    local s, mark = load_session(tag .. ':s:' .. f.s, 'm:' .. f.id)
+    local mark = 'm:' .. f.id
+    local s = load_session(tag .. ':s:' .. f.s, mark, f.f)
     if not s or not s.open or void(s, f.f, f.v) or (f.x == '1' and now > tonumber(f.d)) then
       finish(s, queue, id, f.id, f.l)
     else
       out[#out + 1] = {
         entry = id, attempt = attempt, session = f.s, body = f.b, answers = tonumber(f.a), deadline = tonumber(f.d),
-        enqueued = tonumber(f.e), last_step = tonumber(string.match(mark or '', '^%-?%d+') or '-1'),
+        enqueued = tonumber(f.e), last_step = tonumber(string.match(get(s, mark) or '', '^%-?%d+') or '-1'),
       }
     end
   end
@@ -92,7 +93,7 @@ local function renew(call, queue)
   for i, delivery in ipairs(call.deliveries) do
     local outcome = 'LOST'
     if owns(queue, call.consumer, delivery) then
-      local s = load_session(tag .. ':s:' .. delivery.session)
+      local s = load_session(tag .. ':s:' .. delivery.session, delivery.fence)
       outcome = standing(s, delivery)
       if outcome == 'OK' then rc('XCLAIM', queue, GROUP, call.consumer, 0, delivery.entry, 'JUSTID') -- not another delivery
       else finish(s, queue, delivery.entry, delivery.id, delivery.lane) end
@@ -109,7 +110,7 @@ end
 local function release(call, queue)
   local delivery = call.delivery
   if not owns(queue, call.consumer, delivery) then return 'LOST' end
-  local s = load_session(string.match(queue, '^%b{}') .. ':s:' .. delivery.session)
+  local s = load_session(string.match(queue, '^%b{}') .. ':s:' .. delivery.session, delivery.fence)
   local outcome = standing(s, delivery)
   if outcome == 'OK' then
     rc('XCLAIM', queue, GROUP, NOBODY, 0, delivery.entry, 'IDLE', 86400000, 'RETRYCOUNT', delivery.attempt - 1, 'JUSTID')
@@ -147,7 +148,7 @@ local function bury(s, stored, ...)
     for _, part in ipairs({'lane', f.l, 'fence', f.f, 'value', f.v, 'within', digits(f.d - f.e), 'perishable', f.x, 'answers', f.a,
       'body', f.b}) do said[#said + 1] = part end
   end
-  rc('XTRIM', dead, 'MINID', digits(math.floor(s.now / 1000) - DEAD_TTL))
+  rc('XTRIM', dead, 'MINID', digits(math.floor(now / 1000) - DEAD_TTL))
   rc('XADD', dead, 'MAXLEN', '~', DEAD, '*', unpack(said))
   rc('PEXPIRE', dead, DEAD_TTL)
 end
@@ -159,7 +160,8 @@ end
 local function commit(call, session, queue)
   local delivery, consumer = call.delivery, call.consumer
   local entry, attempt, id, lane = delivery.entry, delivery.attempt, delivery.id, delivery.lane
-  local s, mark = load_session(session, 'm:' .. id)
+  local s = load_session(session, with_jobs(call.jobs, 'm:' .. id, delivery.fence, 'lane:' .. lane, 'ended'))
+  local mark = s and get(s, 'm:' .. id)
   if s and not mark then return answer(s, 'LOST') end -- a job this log doesn't know: it was rewound
   if s then
     local step, by_attempt, seq, at, by = string.match(mark, '^(%-?%d+) (%d+) (%d+) (%d+) (.*)$')
@@ -180,13 +182,14 @@ local function commit(call, session, queue)
   end
   append(s, call.events)
   enqueue(s, call.jobs)
-  keep(s, 'm:' .. id, call.step .. ' ' .. attempt .. ' ' .. digits(s.seq) .. ' ' .. digits(s.at) .. ' ' .. consumer)
+  set(s, 'm:' .. id, call.step .. ' ' .. attempt .. ' ' .. digits(s.seq) .. ' ' .. digits(s.at) .. ' ' .. consumer)
   if call.ending == 'step' then
+    save(s)
     rc('XCLAIM', queue, GROUP, consumer, 0, entry, 'JUSTID') -- progress renews the lease
   else
     if call.ending == 'dead' and not forked(s) then -- what fails in a replay is told there
       bury(s, rc('XRANGE', queue, entry, entry)[1], 'session', s.name, 'stage', call.stage, 'job', id, 'attempt', attempt,
-        'reason', call.reason, 'at', digits(s.now), 'step', call.step)
+        'reason', call.reason, 'at', digits(now), 'step', call.step)
     end
     finish(s, queue, entry, id, lane)
   end

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime
 from typing import Literal
 
 from schemas.clock import Micros
-from schemas.config.agent import Expects
 from schemas.config.collecting import FieldSpec
+from schemas.config.conversation import Expects
 from schemas.session.state import SessionState
 from schemas.text.clean import one_line
 from schemas.text.dictated import Unfit, Value, aloud, fit

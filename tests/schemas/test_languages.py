@@ -2,8 +2,8 @@
 
 import pytest
 
-from schemas.config.agent import AgentSpec, Expects, ProviderSpec, SttSpec, TurnTaking
-from schemas.config.conversation import VoiceSpec
+from schemas.config.agent import AgentSpec, ProviderSpec, SttSpec, TurnTaking
+from schemas.config.conversation import Expects, VoiceSpec
 from schemas.languages import Announced, unread, unspoken
 
 EARS = Announced("stt", ["en"], "STT_MODEL=tiny.en", "faster-whisper")

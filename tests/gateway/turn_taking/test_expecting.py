@@ -3,8 +3,9 @@
 import pytest
 
 from gateway.turn_taking.expecting import expected
-from schemas.config.agent import AgentSpec, Expects, TurnTaking
-from schemas.events import TurnCommitted
+from schemas.config.agent import AgentSpec, TurnTaking
+from schemas.config.conversation import Expects, StepSpec
+from schemas.events import StepEntered, TurnCommitted
 from tests.gateway.turn_taking.call import Call, Stages
 
 
@@ -51,6 +52,26 @@ def test_after_a_question_for_a_number_its_pieces_are_waited_for() -> None:
     assert (second["expects"], second["wait"]) == ("number", 1.4)
     assert "One two three four." in second["text"]
     assert call.ended()[-1] == (2, "played", "finished")
+
+
+def test_a_step_of_the_conversation_says_what_is_expected() -> None:
+    """Whoever goes there: pieces are waited for from then on, whatever the agent said; the next step has its own."""
+    steps = [StepSpec(name="hello"), StepSpec(name="card", expects="number"), StepSpec(name="end")]
+    call = Call(AgentSpec(steps=steps), stages=Stages(replies=[["Gladly. Go ahead."], ["Thank you."], ["Bye."]]))
+    call.says(1.0, 1.0, "I would like to pay.", complete=0.4)
+    call.run(5.0)
+    call.append(StepEntered(step="card", via="pay"))
+    call.says(9.0, 1.0, "Five five five.", complete=0.1)
+    call.says(11.3, 1.0, "One two three four.", complete=0.1)
+    call.run(18.0)
+    call.append(StepEntered(step="end", via="goto"))
+    call.says(20.0, 1.0, "Five five five.", complete=0.1)
+    call.run(26.0)
+    first, second, third = (event.inputs or {} for event in call.of(TurnCommitted))
+    assert (second["expects"], second["wait"]) == ("number", 1.4)
+    assert "One two three four." in second["text"]
+    assert "expects" not in first
+    assert third.get("expects", "free") == "free"
 
 
 def test_a_question_that_was_not_heard_expects_nothing() -> None:

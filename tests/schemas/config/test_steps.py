@@ -13,10 +13,13 @@ first_step = "taking"
 voice = { name = "calm" }
 [llm]
 temperature = 0.2
+[turn_taking]
+expects = "yes_no"
 [[steps]]
 name = "paying"
 voice = { name = "loud" }
 model = "bigger"
+expects = "number"
 to = []
 [[steps]]
 name = "taking"
@@ -28,16 +31,16 @@ name = "asking"
 
 
 def _settings(spec: AgentSpec) -> tuple[object, ...]:
-    return spec.step, spec.voice.name, spec.llm.model, spec.llm.temperature
+    return spec.step, spec.voice.name, spec.llm.model, spec.llm.temperature, spec.turn_taking.expects
 
 
 def test_a_step_that_is_left_leaves_nothing_behind() -> None:
     """What a step does not say is the agent's, wherever one comes from."""
     spec = begun(parse_agent(FILE))
-    assert _settings(spec) == ("taking", "calm", "", 0.9)
+    assert _settings(spec) == ("taking", "calm", "", 0.9, "yes_no")
     spec = in_step(spec, "paying")
-    assert _settings(spec) == ("paying", "loud", "bigger", 0.2)
-    assert _settings(in_step(spec, "asking")) == ("asking", "calm", "", 0.2)
+    assert _settings(spec) == ("paying", "loud", "bigger", 0.2, "number")
+    assert _settings(in_step(spec, "asking")) == ("asking", "calm", "", 0.2, "yes_no")
     assert in_step(spec, "heaven") is spec
     assert begun(spec) is spec
 

@@ -4686,6 +4686,8 @@ export interface components {
          * @description A part of a conversation, with instructions and tools of its own. What it leaves out is the agent's.
          */
         StepSpec: {
+            /** Expects */
+            expects?: ("free" | "yes_no" | "amount" | "number" | "spelling") | null;
             /**
              * Instructions
              * @default
