@@ -16,7 +16,7 @@ __all__ = ["Written"]
 
 _MOST = 64_000
 """Characters that are held, or kept of calls."""
-_RETRIES = 50
+_RETRIES = 8
 """Brackets in what is held that are looked at anew, once it turns out to be no JSON."""
 _FENCE = r"(?:`{1,3}[a-z_]{0,12}\s{0,8})?"
 _BEGINS = re.compile(_FENCE + r'(?P<value>(?:\[\s{0,8})?\{[\s{]{0,16}"[^"\\\n]{0,64}"\s{0,8}:)', re.IGNORECASE)
