@@ -18,13 +18,13 @@ from schemas.session.cache import Folds
 from schemas.session.fold import SessionState
 from workers import registry
 from workers._stage import Work
-from workers.llm._summarizing import Summarizing
 from workers.llm._finding import Finding
 from workers.llm._fitting import shorter, size, trimmed, without_tools
 from workers.llm._hooks import ReplyHooks, run_hook
 from workers.llm._reply import AnswerEnd, ReplyUnderWay
 from workers.llm._resume import Diverged
 from workers.llm._rounds import Next, Rounds, wanted
+from workers.llm._summarizing import Summarizing
 from workers.providers import ChatRequest, Llm
 from workers.registry import Opened
 from workers.tools import Toolboxes
