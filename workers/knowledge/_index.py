@@ -29,8 +29,8 @@ _COMMON = frozenset(_ENGLISH.split())
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`text`: passages, the best first, each behind its file and heading, "" none; `files`: of these; `scores`: of each file's best
-    passage, by BM25: more is better."""
+    """`text`: passages, the best first, each behind its file and heading, "" none; `files`: of these; `scores`: of the best
+    passage of each, by BM25: more is better."""
 
     text: str = ""
     files: tuple[str, ...] = ()
