@@ -84,12 +84,17 @@ def _arguments(text: str) -> dict[str, Any] | None:
     if len(text) > LONGEST:
         return None
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return None
     if value is None:
         return {}
     return value if isinstance(value, dict) else None
+
+
+def _no_number(name: str) -> None:
+    """NaN and Infinity, which Python would read: JSON has neither, and no log keeps them."""
+    raise ValueError(f"{name} is no JSON")
 
 
 def plain(name: str) -> str:
@@ -150,7 +155,7 @@ def _calls(value: Any, takes: Mapping[str, Collection[str]] | None) -> Iterator[
 
 def _values(text: str) -> Iterator[Any]:
     """The JSON values in a text, whatever stands between them; too many brackets that begin none are given up."""
-    decoder, place, vain = json.JSONDecoder(), 0, 0
+    decoder, place, vain = json.JSONDecoder(parse_constant=_no_number), 0, 0
     text = _single(text)
     while vain < _IN_VAIN and (found := _BEGINS.search(text, place)) is not None:
         place = found.start()
