@@ -115,7 +115,8 @@ class Piped(Virtual):
         return self._agent
 
     @property
-    def state(self) -> SessionState:
+    def folded(self) -> SessionState:
+        """The fork, as far as it is."""
         return self._folded
 
     def break_off(self) -> None:

@@ -314,7 +314,7 @@ class _Replaying:
         if isinstance(ask.job, ToolJob):
             assert self._tools is not None
             job = ask.job.model_copy(update={"session": self._bench.session})
-            parts: Parts = await self._tools.call(job, self._rim.state)
+            parts: Parts = await self._tools.call(job, self._rim.folded)
         elif key is None and isinstance(ask.job, SttJob):
             parts = await self._heard(ask.job, ask.sound)
         elif key is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from schemas.config.agent import AgentSpec, Tools
@@ -119,13 +119,15 @@ WORDS = st.text(alphabet="ab .!?,:\n'", max_size=20)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-99, 99) | st.text(alphabet='ab "\\{}[]`:\n', max_size=8),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("abcd"), inner, max_size=2),
-    max_leaves=4,
+    max_leaves=3,
 )
 ARGUMENTS = st.dictionaries(st.sampled_from(["guests", "note"]), VALUES, max_size=2)
 FENCES = st.sampled_from(
     [("", ""), ("```json\n", "\n```"), ("```", "```"), ("`", "`"), ("<tool_call>", "</tool_call>")]
 )
 INDENT = st.sampled_from([None, 1])
+SLOWLY = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+"""JSON of any shape takes its time to be thought of, on a busy machine."""
 SPLITS = st.lists(st.integers(0, 400), max_size=12)
 
 
@@ -134,6 +136,7 @@ def split(text: str, at: list[int]) -> list[str]:
     return [text[a:b] for a, b in itertools.pairwise(places)]
 
 
+@SLOWLY
 @given(before=WORDS, behind=WORDS, arguments=ARGUMENTS, fence=FENCES, indent=INDENT, first=st.booleans(), at=SPLITS)
 @example("a:", "", {"guests": 4}, ("```json\n", "\n```"), None, True, [3, 4, 11, 12])
 def test_a_call_is_understood_however_it_comes(
@@ -149,6 +152,7 @@ def test_a_call_is_understood_however_it_comes(
         assert said == before
 
 
+@SLOWLY
 @given(before=WORDS, arguments=ARGUMENTS, fence=FENCES, cut=st.integers(1, 200), at=SPLITS)
 def test_no_piece_of_a_call_is_spoken(
     before: str, arguments: dict[str, Any], fence: tuple[str, str], cut: int, at: list[int]
@@ -162,6 +166,7 @@ def test_no_piece_of_a_call_is_spoken(
     assert calls in ([], [("book", arguments)], None)
 
 
+@SLOWLY
 @given(
     value=VALUES | st.dictionaries(st.sampled_from(["a", "name", "type", "x"]), VALUES, max_size=3),
     before=WORDS,
@@ -175,6 +180,7 @@ def test_other_json_runs_nothing(value: Any, before: str, at: list[int]) -> None
     assert (said, calls) == read([text])
 
 
+@SLOWLY
 @given(text=st.text(alphabet='{}[]"\\:`, \nabname', max_size=60), at=SPLITS)
 @example('{"name": "book"', [1])
 @example('{{"a":[{"name":', [2, 5])
