@@ -42,7 +42,7 @@ async def _replay(
     speed: Literal["max", "real"], output: Path | None, tools: "WhichTools", json: bool,
 ) -> "tuple[dict[str, Any], tuple[str, Forked]]":  # fmt: skip
     from ops.reading import find_kept, find_pools
-    from ops.replay._real import opened
+    from ops.replay.real_tools import opened
     from ops.replay.settings import changed_agent
     from ops.replay.stages import replay_stages
     from ops.replay.turns import started

@@ -21,9 +21,9 @@ from ops.replay._bench import Bench, BenchError, Pools, Taken, fork_id
 from ops.replay._edges import believed
 from ops.replay._piped import Ask, Cut, How, Parts, Piped, Plan, chats, samples
 from ops.replay._reading import recorded
-from ops.replay._real import RealTools
 from ops.replay._recorded import Recording
 from ops.replay._virtual import Note
+from ops.replay.real_tools import RealTools
 from ops.replay.turns import Pair, aligned, as_of, decisions, from_turn_on, late_of
 from schemas.audio import HEARING_RATE, AudioRef
 from schemas.bus import Reading

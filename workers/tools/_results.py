@@ -47,8 +47,8 @@ def told(value: Any, most: int) -> str:
 
 def _named(value: Any) -> str:
     """What JSON has nothing for, by the text that its class has made for it; TypeError: it has made none."""
-    kind = type(value)
-    if isinstance(value, AsyncIterator) or (kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__):
+    kind: Any = type(value)
+    if isinstance(value, AsyncIterator) or (kind.__str__, kind.__repr__) == (object.__str__, object.__repr__):
         raise TypeError(f"{kind.__name__} has no text of its own")
     return str(value)
 

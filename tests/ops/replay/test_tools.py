@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ops.replay._calls import NOT_CALLED
-from ops.replay._real import opened
 from ops.replay.check import Stored, check
+from ops.replay.real_tools import opened
 from ops.replay.scripted import Called, Says, held
 from ops.replay.stages import Forked, replay_stages
 from ops.replay.turns import ReplayError, replay
