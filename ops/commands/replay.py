@@ -10,7 +10,7 @@ from rich.text import Text
 from ops import console
 from ops.commands._looking import MeantOrFile, lightly, stored
 from ops.commands._options import Json
-from ops.commands._replayed import tell_turn, through_the_pools, write_events
+from ops.commands._replayed import WhichTools, tell_turn, through_the_pools, write_events
 
 if TYPE_CHECKING:
     from ops.replay.turns import Replayed
@@ -75,7 +75,7 @@ def replay(
     if yes and tools != "real":
         raise typer.BadParameter("--yes is for --tools real")
     if stage != "turns":
-        real = "no" if tools == "recorded" else "all" if yes else "repeatable"
+        real: WhichTools = "no" if tools == "recorded" else "all" if yes else "repeatable"
         through_the_pools(session, stage, settings or [], agent, from_turn, speed, output, tools=real, json=json)
         return
     from ops.replay.settings import changed_agent
