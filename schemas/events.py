@@ -531,13 +531,15 @@ class AgentChanged(_Event):
 
 
 class KnowledgeFound(_Event):
-    """What the LLM is given of the agent's knowledge for the turn's words: `text`, passages of `files`, "" where none fits. Where
-    the agent's `knowledge.mode` is "always"; what a model looks up by itself is a tool call."""
+    """What the LLM is given of the agent's knowledge for the turn's words: `text`, passages of `files`, "" where none fits;
+    `scores`: how well the best passage of each file does (BM25: more is better). Where the agent's `knowledge.mode` is "always";
+    what a model looks up by itself is a tool call."""
 
     type: Literal["knowledge.found"] = "knowledge.found"
     query: str
     text: str = ""
     files: list[str] = Field(default_factory=_nothing)
+    scores: list[float] = Field(default_factory=_nothing)
     took: float = 0.0
 
 

@@ -117,12 +117,13 @@ class UtteranceView(BaseModel):
 
 
 class LetterView(BaseModel):
-    """Something typed."""
+    """Something typed. `note`: nobody typed it: the platform told the agent (keys that were pressed, a transfer that failed)."""
 
     participant: str
     name: str
     at_s: float
     text: str
+    note: bool
 
 
 class SentenceView(BaseModel):
@@ -147,6 +148,24 @@ class ToolView(BaseModel):
     took_ms: float | None
     result: str
     error: str
+
+
+class FoundInView(BaseModel):
+    """`score`: how well the best passage of the file fits, more is better; None: it was not kept."""
+
+    file: str
+    score: float | None
+
+
+class FoundView(BaseModel):
+    """What the LLM was given of the agent's knowledge for the words `query`: `text`, passages of `files`; nothing where none
+    fits."""
+
+    at_s: float
+    query: str
+    text: str
+    files: list[FoundInView]
+    took_ms: float
 
 
 NoteKind = Literal[
@@ -197,6 +216,7 @@ class TurnView(BaseModel):
     letters: list[LetterView]
     sentences: list[SentenceView]
     tools: list[ToolView]
+    found: list[FoundView]
     notes: list[NoteView]
     pending: list[PendingView]
 

@@ -66,6 +66,7 @@ def _said_in(turn: TurnView, now: float) -> list[SaidView]:
             text=one.text, cut=False,
         )
         for one in turn.letters
+        if not one.note
     ]  # fmt: skip
     for sentence in turn.sentences:
         if sentence.start_s is None:

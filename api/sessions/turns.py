@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from api.sessions.shapes import (
     BarView,
+    FoundInView,
+    FoundView,
     LetterView,
     NoteView,
     PendingView,
@@ -69,6 +71,7 @@ class Timing:
         self.phrases: dict[str, _Parts] = defaultdict(dict)
         self.played: dict[int, dict[int, list[Played]]] = defaultdict(lambda: defaultdict(list))
         self.tools: dict[int, dict[str, _Called]] = defaultdict(dict)
+        self.found: dict[int, list[FoundView]] = defaultdict(list)
 
     def add(self, event: Event, state: SessionState) -> None:
         turn = event.turn or 0
@@ -100,6 +103,8 @@ class Timing:
                 self.tools[turn][event.call] = _Called(event.name, event.arguments, at)
             case e.ToolReturned() if (called := self.tools[turn].get(event.call)) is not None:
                 called.took, called.result, called.error = event.took, event.result, event.error
+            case e.KnowledgeFound():
+                self.found[turn].append(_found(event, at))
             case _:
                 pass
 
@@ -124,8 +129,16 @@ class Timing:
         return words
 
     def forget(self, turn: int) -> None:
-        for kept in (self.spoken, self.clips, self.played, self.tools):
+        for kept in (self.spoken, self.clips, self.played, self.tools, self.found):
             kept.pop(turn, None)
+
+
+def _found(event: e.KnowledgeFound, at: float) -> FoundView:
+    scores = [*event.scores, *[None] * len(event.files)]
+    return FoundView(
+        at_s=round(at, 3), query=event.query, text=event.text, took_ms=round(event.took * 1000, 1),
+        files=[FoundInView(file=file, score=score) for file, score in zip(event.files, scores, strict=False)],
+    )  # fmt: skip
 
 
 def _later(word: Word, seconds: float) -> Word:
@@ -164,7 +177,8 @@ def turn_view(turn: Turn, state: SessionState, timing: Timing, notes: list[NoteV
         utterances=[_utterance(one, state, timing.spoken[turn.id].get(one.id)) for one in turn.utterances],
         letters=[
             LetterView(
-                participant=one.participant, name=_shown(state, one.participant), at_s=_since(one.at, began), text=one.text
+                participant=one.participant, name=_shown(state, one.participant), at_s=_since(one.at, began),
+                text=one.text, note=one.note,
             )
             for one in turn.letters
         ],
@@ -176,6 +190,7 @@ def turn_view(turn: Turn, state: SessionState, timing: Timing, notes: list[NoteV
             )
             for one in timing.tools[turn.id].values()
         ],
+        found=list(timing.found[turn.id]),
         notes=list(notes),
         pending=_pending(turn, began) if turn.end is None else [],
     )  # fmt: skip

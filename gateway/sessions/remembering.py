@@ -50,7 +50,7 @@ class Remembering:
 
     def caller(self, state: State, transport: str, caller: str) -> str:
         """Whose memory this session wants, now; "": nobody's."""
-        if not state.agent.memory.on:
+        if not state.agent.memory.on or state.agents:  # it would be another one's
             return ""
         people: Mapping[str, Known] = state.people
         return caller_among(caller, transport, people)

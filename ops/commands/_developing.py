@@ -30,7 +30,7 @@ from schemas.events import (
     TranscriptFinal,
     TurnEnded,
 )
-from schemas.text.clean import json_line
+from schemas.text.clean import json_line, shortened
 
 _EVERY = 0.4
 """Seconds between two looks at the files, and at the log."""
@@ -169,9 +169,10 @@ def told(event: Event, session: str) -> Line | None:
         case DtmfReceived(digits=digits):
             return "keys", digits, "cyan"
         case ToolCalled(name=name, arguments=arguments):
-            return "tool", _short(f"{name}({json_line(arguments)})"), "magenta"
+            return "tool", shortened(f"{name}({json_line(arguments)})", _LONGEST), "magenta"
         case ToolReturned(name=name, result=result, error=error, took=took):
-            return "tool", _short(f"{name} → {f'error: {error}' if error else result}") + f" ({took:.2f} s)", "magenta"
+            came = shortened(f"{name} → {f'error: {error}' if error else result}", _LONGEST)
+            return "tool", f"{came} ({took:.2f} s)", "magenta"
         case TurnEnded(heard=heard, how=how, reason=reason) if heard or how in ("failed", "expired"):
             more = "" if how == "played" else f" ({how}: {reason})"
             return "agent", f"{heard}{more}", "green" if how == "played" else "yellow"
@@ -181,10 +182,6 @@ def told(event: Event, session: str) -> Line | None:
             return "", f"── {session} is over ({reason})", "dim"
         case _:
             return None
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 async def follow(

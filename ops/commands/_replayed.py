@@ -1,5 +1,6 @@
 """`antiphon replay --stage stt|llm|tts|all`: through the pools, with its progress, and told turn by turn."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,15 +16,16 @@ if TYPE_CHECKING:
     from ops.replay.turns import Pair
     from schemas.events import Event, Stage
 
+WhichTools = Literal["no", "repeatable", "all"]
 _OF = {"made": "made", "reused": "recorded", "estimated": "estimated"}
 
 
 def through_the_pools(
     given: str, stage: "Which", settings: list[str], agent: Path | None, from_turn: int | None,
-    speed: Literal["max", "real"], output: Path | None, *, json: bool,
+    speed: Literal["max", "real"], output: Path | None, *, tools: "WhichTools" = "no", json: bool,
 ) -> None:  # fmt: skip
-    """Replay, and tell. It exits with 130 when it was stopped."""
-    changed, forked = console.run(lambda: _replay(given, stage, settings, agent, from_turn, speed, output, json))
+    """Replay, and tell. It exits with 130 when it was stopped. `tools`: that are called again."""
+    changed, forked = console.run(lambda: _replay(given, stage, settings, agent, from_turn, speed, output, tools, json))
     if json:
         written = {"file": str(output)} if output is not None else {}
         console.emit({"session": forked[0], "stage": stage, "changed": changed, **forked[1].view(), **written})
@@ -37,9 +39,10 @@ def through_the_pools(
 
 async def _replay(
     given: str, stage: "Which", settings: list[str], agent: Path | None, from_turn: int | None,
-    speed: Literal["max", "real"], output: Path | None, json: bool,
+    speed: Literal["max", "real"], output: Path | None, tools: "WhichTools", json: bool,
 ) -> "tuple[dict[str, Any], tuple[str, Forked]]":  # fmt: skip
     from ops.reading import find_kept, find_pools
+    from ops.replay.real_tools import opened
     from ops.replay.settings import changed_agent
     from ops.replay.stages import replay_stages
     from ops.replay.turns import started
@@ -48,11 +51,15 @@ async def _replay(
     async with find_kept(given) as found:
         events = [event async for event in events_of(found.log, found.session)]
         changed, what = changed_agent(started(found.session, events).agent, settings, agent, stage)
-        async with find_pools() as pools:
+        async with find_pools() as pools, contextlib.AsyncExitStack() as stack:
+            real = None
+            if tools != "no":
+                real = await opened(changed, unrepeatable=tools == "all")
+                stack.push_async_callback(real.aclose)
             with _Progress(quiet=json) as progress:
                 forked = await replay_stages(
                     found.log, found.session, events, pools, stage=stage, agent=changed, changed=what,
-                    from_turn=from_turn, speed=speed, going=progress.tell,
+                    from_turn=from_turn, speed=speed, going=progress.tell, tools=real,
                 )  # fmt: skip
             if output is not None:
                 await _write(pools, forked, output)

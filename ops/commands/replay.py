@@ -10,7 +10,7 @@ from rich.text import Text
 from ops import console
 from ops.commands._looking import MeantOrFile, lightly, stored
 from ops.commands._options import Json
-from ops.commands._replayed import tell_turn, through_the_pools, write_events
+from ops.commands._replayed import WhichTools, tell_turn, through_the_pools, write_events
 
 if TYPE_CHECKING:
     from ops.replay.turns import Replayed
@@ -33,6 +33,15 @@ def replay(
     speed: Annotated[
         Literal["max", "real"], typer.Option(help="max: as fast as it goes; real: as long as it took.")
     ] = "max",
+    tools: Annotated[
+        Literal["recorded", "real"],
+        typer.Option(
+            help="recorded: no tool is called; real: those with repeat = true are, where the LLM wants them anew."
+        ),
+    ] = "recorded",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With --tools real: all of the agent's tools are called again.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write the fork's events to this file; .zip: all of it.")
     ] = None,
@@ -47,17 +56,27 @@ def replay(
     --stage stt, llm, tts or all gives the running workers the recorded sound, words or sentences again, and what follows from
     what they make; the rest is as recorded. The fork is kept in the log: it can be shown, heard and compared.
 
+    No tool is called: for the same call the LLM is given what was recorded. --tools real calls tools again, in this process, each
+    with an idempotency key of the fork's own: what they do is done once more, in the world. So it takes only those that say of
+    themselves that they may be called again (repeat = true); --yes takes all. Nobody is transferred or hung up on in either case.
+
     \b
     Examples:
       antiphon replay last --set turn_taking.commit_max=0.9
       antiphon replay call.jsonl --with patient.toml --from-turn 3 -o new.jsonl
       antiphon replay last --set turn_taking.barge_in=false --json
       antiphon replay last --stage llm --set instructions="Answer in five words."
+      antiphon replay last --stage llm --tools real
       antiphon replay call.zip --stage stt -o heard-anew.zip
     """
     lightly()
+    if tools == "real" and stage not in ("llm", "all"):
+        raise typer.BadParameter(f"real tools are called where replies are made anew: --stage llm or all, not {stage}")
+    if yes and tools != "real":
+        raise typer.BadParameter("--yes is for --tools real")
     if stage != "turns":
-        through_the_pools(session, stage, settings or [], agent, from_turn, speed, output, json=json)
+        real: WhichTools = "no" if tools == "recorded" else "all" if yes else "repeatable"
+        through_the_pools(session, stage, settings or [], agent, from_turn, speed, output, tools=real, json=json)
         return
     from ops.replay.settings import changed_agent
     from ops.replay.turns import replay as replay_turns

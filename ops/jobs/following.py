@@ -17,10 +17,12 @@ from ops.jobs.webhooks import Undelivered, Webhooks, message
 from schemas.archive.store import Archive, FollowKind, Follows, FollowUp, follow_kind
 from schemas.bus import Counting
 from schemas.clock import Micros
+from schemas.config.agent import AgentSpec
 from schemas.config.settings import Settings
 from schemas.errors import AntiphonError, ArchiveError, BusError, SettingsError
+from schemas.events import SessionStarted
 from schemas.session.callers import caller_of
-from schemas.session.history import steps_of
+from schemas.session.history import events_of, steps_of
 from schemas.session.state import SessionState
 from schemas.session.summary import Summary
 
@@ -171,10 +173,10 @@ class Following:
     async def _remember(self, one: FollowUp) -> Became:
         if await self._gives_way(one):
             return "waits"
-        state = await self._state(one.session)
-        if state is None:
+        state, began = await self._state(one.session), await self._began(one.session)
+        if state is None or began is None:
             return "elsewhere"
-        agent, caller, spec = state.agent.name, caller_of(state), state.agent.memory
+        agent, caller, spec = began.name, caller_of(state), began.memory
         before = await self._archive.memory(agent, caller)
         notes = await self._memories.of(self._archive, one.session, spec, before.text if before is not None else "")
         if not notes:
@@ -189,6 +191,12 @@ class Following:
         async for step in steps_of(self._archive, session):
             found = step.state
         return found
+
+    async def _began(self, session: str) -> AgentSpec | None:
+        """The agent with which it began, to whom its caller is known. None: it is gone."""
+        async for event in events_of(self._archive, session):
+            return event.agent if isinstance(event, SessionStarted) else None
+        return None
 
     async def _failed(self, one: FollowUp, error: AntiphonError) -> Became:
         pause = pause_after(one.failures + 1, self._dice)

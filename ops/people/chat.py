@@ -25,7 +25,7 @@ from schemas.client import ErrorMessage, ReadyMessage, SentenceMessage, ToClient
 from schemas.errors import BusError
 from schemas.log import connected
 from schemas.session.fold import fold_all
-from schemas.text.clean import json_line, printable
+from schemas.text.clean import json_line, printable, shortened
 
 _NAME = re.compile(r"[\w.-]{1,64}")
 _LONGEST = 200
@@ -180,11 +180,9 @@ def _print_tools(tools: tuple[ToolUse, ...]) -> None:
     for tool in tools:
         came = f"error: {tool.error}" if tool.error else tool.result if tool.returned else "not returned yet"
         given = ", ".join(f"{name}={json_line(value)}" for name, value in tool.arguments.items())
-        print_line("tool", printable(f"{tool.name}({_short(given)}) → {_short(came)}"), "magenta")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+        print_line(
+            "tool", printable(f"{tool.name}({shortened(given, _LONGEST)}) → {shortened(came, _LONGEST)}"), "magenta"
+        )
 
 
 # ── a conversation from command to command ───────────────────────────────────────────────────────────────────────────

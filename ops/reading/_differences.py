@@ -10,7 +10,7 @@ from ops.reading import _table
 from schemas.session import ends
 from schemas.session.comparing import Compared, Diff, Difference, Pair, Session
 from schemas.session.waterfall import name_of
-from schemas.text.clean import json_line, printable
+from schemas.text.clean import json_line, printable, shortened
 
 _GONE, _NEW = "red", "green"
 _LONGEST = 60
@@ -63,7 +63,7 @@ def _settings(found: Diff, out: Console) -> None:
 def _value(value: Any) -> str:
     said = value if isinstance(value, str) else "nothing" if value is None else json_line(value)
     said = " ".join(printable(said).split())
-    return said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
+    return shortened(said, _LONGEST)
 
 
 def _parting(found: Diff, out: Console) -> None:

@@ -30,7 +30,7 @@ from schemas.events import (
     ToolReturned,
     ToolWanted,
 )
-from schemas.jobs import Job, LlmJob, SttJob, TtsJob
+from schemas.jobs import Job, LlmJob, SttJob, ToolJob, TtsJob
 from schemas.session.chat import messages
 from schemas.session.fold import SessionState, fold
 from schemas.session.state import Reply
@@ -54,8 +54,8 @@ _GOING, _HEARS_OUT, _LOOKS = 2.0, 60.0, 0.25
 class Plan:
     """`anew`: stages that do all of theirs again; `manned`: that can be asked at all; `exactly`: a recorded reply counts only
     where all that the LLM was told is as it was, not just the last words; `gone`: keys of sounds that are no more; `chats`: what
-    it was told then, by turn and generation; `waits`: people go, as they did, when the agent has answered; `cut_key`: names the
-    sound of a stretch that was never one utterance."""
+    it was told then, by turn and generation; `waits`: people go, as they did, when the agent has answered; `real`: tools that are
+    called again, and within how many seconds; `cut_key`: names the sound of a stretch that was never one utterance."""
 
     anew: Collection[Stage]
     manned: Collection[Stage]
@@ -63,6 +63,7 @@ class Plan:
     gone: Collection[str] = ()
     chats: Mapping[tuple[int | None, int | None], str] = field(default_factory=dict)
     waits: bool = False
+    real: Mapping[str, float] = field(default_factory=dict)
     cut_key: Callable[[int], str] = str
 
 
@@ -112,6 +113,11 @@ class Piped(Virtual):
     @property
     def agent(self) -> AgentSpec:
         return self._agent
+
+    @property
+    def folded(self) -> SessionState:
+        """The fork, as far as it is."""
+        return self._folded
 
     def break_off(self) -> None:
         """Somebody stops it: it ends here, and nobody is asked any more."""
@@ -253,13 +259,16 @@ class Piped(Virtual):
         return "stop" if last and all(last) and reply.sentences else None
 
     def _call(self, job: LlmJob, wanted: Sequence[ToolWanted]) -> None:
-        """Nothing is called: each gets what was recorded of the same call, or a word that nobody knows. Fields are noted, which
-        changes nothing but this session."""
+        """Nothing is called but what was asked to be: each gets what was recorded of the same call, or a word that nobody knows.
+        Fields are noted, which changes nothing but this session."""
         reply = self._standing(job)
         before = reply.tools if reply is not None else ()
         number = max((tool.round for tool in before), default=0) + 1
         for place, one in enumerate(wanted, len(before)):
             call = f"{job.turn}.{job.generation}.{place}"
+            if one.name in self._plan.real and not self._off:
+                self._really(job, call, one, number)
+                continue
             did = self._did(job, call, one)
             called = ToolCalled(
                 call=call, name=one.name, arguments=one.arguments, round=number, pool=True,
@@ -270,6 +279,21 @@ class Piped(Virtual):
             self._begun.add(call)
             self._last[call] = did.last
             self._works(job, call, did)
+
+    def _really(self, job: LlmJob, call: str, one: ToolWanted, number: int) -> None:
+        """It is called, now: what came of it comes as long after as that takes."""
+        timeout = self._plan.real[one.name]
+        called = ToolCalled(
+            call=call, name=one.name, arguments=one.arguments, round=number, pool=True, timeout=timeout,
+            turn=job.turn, generation=job.generation, cause=cause_of(job), by=BY,
+        )  # fmt: skip
+        self._append(called)
+        self._begun.add(call)
+        asked = ToolJob(
+            id=f"tools/{call}", session=job.session, turn=job.turn, reply=job.generation, call=call, name=one.name,
+            arguments=dict(one.arguments), timeout=timeout, deadline=timeout,
+        )  # fmt: skip
+        self.asks.append(Ask(asked, partial(self._later, partial(self._came_of, job, call))))
 
     def _did(self, job: LlmJob, call: str, one: ToolWanted) -> Did:
         """What comes of it."""

@@ -23,6 +23,7 @@ from ops.replay._piped import Ask, Cut, How, Parts, Piped, Plan, chats, samples
 from ops.replay._reading import recorded
 from ops.replay._recorded import Recording
 from ops.replay._virtual import Note
+from ops.replay.real_tools import RealTools
 from ops.replay.turns import Pair, aligned, as_of, decisions, from_turn_on, late_of
 from schemas.audio import HEARING_RATE, AudioRef
 from schemas.bus import Reading
@@ -133,11 +134,13 @@ async def replay_stages(
     stage: Which, agent: AgentSpec, changed: Mapping[str, Any] | None = None, from_turn: int | None = None,
     speed: Literal["max", "real"] = "max", going: Callable[[Going], None] | None = None, keep: bool = True,
     sound: bool = True, metadata: Mapping[str, Any] | None = None, name: str = "", anew: Collection[Stage] | None = None,
+    tools: RealTools | None = None,
 ) -> Forked:  # fmt: skip
     """Replay `events` of `session` with `agent`. `source`: where its sounds are; `pools`: the log whose workers do it, and which
     keeps the fork (`keep`), with the caller's sound copied (`sound`; else it is the original's); `metadata`: what the fork is
     found by, beside what it came from; `name`: its id, a new one when not given; `anew`: stages that do all their work again,
-    instead of those of `stage`; none: only what was never recorded is asked for. Cancelled, it ends where it is, and is kept so.
+    instead of those of `stage`; none: only what was never recorded is asked for; `tools`: that are called again.
+    Cancelled, it ends where it is, and is kept so.
     ReplayError, BenchError: it can't be, and why; Taken: somebody makes a fork of that name; BusError, EventError."""
     redone: tuple[Stage, ...] = tuple(ANEW[stage] if anew is None else anew)
     began = time.monotonic()
@@ -174,6 +177,7 @@ async def replay_stages(
             gone=sounds.gone,
             chats=chats(events) if "stt" in redone else {},
             waits=not any(isinstance(event, TurnEnded) and event.reason == "session" for event in events),
+            real={name: tools.timeout(name) for name in tools.may} if tools is not None else {},
             cut_key=lambda number: keys.blob(pools.partition(fork), fork, f"cut-{number}"),
         )
         was = recording.began.agent.turn_taking.start_speech
@@ -182,7 +186,7 @@ async def replay_stages(
         return Piped(recording, agent, given, started, plan, kept, since, late)
 
     rim = await asyncio.to_thread(begun)
-    replaying = _Replaying(rim, bench, sounds, recording, speed, going)
+    replaying = _Replaying(rim, bench, sounds, recording, speed, going, tools)
     await bench.open(started)
     try:
         stopped = await replaying.run(redone)
@@ -227,8 +231,9 @@ class _Replaying:
 
     def __init__(
         self, rim: Piped, bench: Bench, sounds: "_Sounds", recording: Recording, speed: str,
-        going: Callable[[Going], None] | None,
+        going: Callable[[Going], None] | None, tools: RealTools | None,
     ) -> None:  # fmt: skip
+        self._tools = tools
         self._rim, self._bench, self._sounds, self._recording = rim, bench, sounds, recording
         self._speed, self._going = speed, going
         self._told = 1
@@ -306,7 +311,11 @@ class _Replaying:
 
     async def _answer(self, ask: Ask) -> Parts:
         key = self._key(ask)
-        if key is None and isinstance(ask.job, SttJob):
+        if isinstance(ask.job, ToolJob):
+            assert self._tools is not None
+            job = ask.job.model_copy(update={"session": self._bench.session})
+            parts: Parts = await self._tools.call(job, self._rim.folded)
+        elif key is None and isinstance(ask.job, SttJob):
             parts = await self._heard(ask.job, ask.sound)
         elif key is None:
             parts = await self._bench.done(self._job(ask))

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ops.simulate.observed import Observed, ToolUse
 from ops.simulate.scenario import Call, Expect, regex_in
+from schemas.text.clean import shortened
 
 __all__ = ["Check", "called", "checks", "fits", "resulting", "says"]
 
@@ -151,7 +152,7 @@ def _quoted(pattern: str) -> str:
 
 def _shortened(text: str) -> str:
     text = " ".join(text.split())
-    return f"“{text if len(text) <= 300 else text[:299] + '…'}”" if text else "nothing"
+    return f"“{shortened(text, 300)}”" if text else "nothing"
 
 
 # ── tools ────────────────────────────────────────────────────────────────────────────────────────────────────────────

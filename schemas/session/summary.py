@@ -145,11 +145,13 @@ class Telling:
 
 
 def _brings(session: str, state: SessionState) -> tuple[Literal["result", "memory"], ...]:
-    """Nothing of what only replays another: that was said already, and nobody was there."""
+    """Nothing of what only replays another: that was said already, and nobody was there. A result is of the agent that has the
+    session last, a memory of the one with which it began."""
     if is_fork(session):
         return ()
     result: tuple[Literal["result", "memory"], ...] = ("result",) if state.agent.result.schema else ()
-    return (*result, "memory") if state.agent.memory.on and caller_of(state) else result
+    remembers = state.memory is not None if state.agents else state.agent.memory.on
+    return (*result, "memory") if remembers and caller_of(state) else result
 
 
 def answer_of(shape: Waterfall, how: How) -> Answer:

@@ -241,6 +241,8 @@ def _turn_ended(event: e.TurnEnded, state: SessionState) -> Line:
 
 
 def _message(event: e.MessageReceived, state: SessionState) -> Line:
+    if event.note:
+        return Line("agent", f"is told {_quoted(event.text)}", "a note: nobody wrote it", "agent")
     return Line(_person(state, event.participant), f"types {_quoted(event.text)}", "", "user")
 
 
@@ -318,7 +320,9 @@ def _summarized(event: e.ContextSummarized, state: SessionState) -> Line:
 
 
 def _knowledge(event: e.KnowledgeFound, state: SessionState) -> Line:
-    found = f"is given what {', '.join(event.files)} says" if event.text else "finds nothing in the agent's knowledge"
+    scores = [f" ({score:.1f})" for score in event.scores] + [""] * len(event.files)
+    files = ", ".join(f"{file}{score}" for file, score in zip(event.files, scores, strict=False))
+    found = f"is given what {files} says" if event.text else "finds nothing in the agent's knowledge"
     return Line("LLM", f"{found} to {_quoted(event.query[:80])}", _times(event.took, 0.0), "stage")
 
 

@@ -6,7 +6,18 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["DEEPEST", "identity", "json_line", "mended", "one_line", "plain", "printable", "too_deep", "well_formed"]
+__all__ = [
+    "DEEPEST",
+    "identity",
+    "json_line",
+    "mended",
+    "one_line",
+    "plain",
+    "printable",
+    "shortened",
+    "too_deep",
+    "well_formed",
+]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -42,6 +53,11 @@ def mended(value: Any) -> Any:
 def one_line(text: str, longest: int) -> str:
     """`text` on one line of at most `longest` characters: what it says can't pose as a line, or an instruction, of ours."""
     return _BLANKS.sub(" ", well_formed(text)).strip()[:longest].rstrip()
+
+
+def shortened(text: str, longest: int) -> str:
+    """`text`, of at most `longest` characters: its last is an ellipsis where some are left out."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def plain(text: str, longest: int) -> str:

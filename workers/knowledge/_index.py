@@ -29,10 +29,12 @@ _COMMON = frozenset(_ENGLISH.split())
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`text`: passages, the best first, each behind its file and heading, "" none; `files`: of these."""
+    """`text`: passages, the best first, each behind its file and heading, "" none; `files`: of these; `scores`: of the best
+    passage of each, by BM25: more is better."""
 
     text: str = ""
     files: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
 
 
 NONE = Found()
@@ -74,7 +76,7 @@ class Index:
                 (" OR ".join(terms), most),
             ).fetchall()
         return self._fitting(
-            [self._passages[number] for number, score in rows if score <= rows[0][1] * _WEAK], characters
+            [(self._passages[number], -score) for number, score in rows if score <= rows[0][1] * _WEAK], characters
         )
 
     def _terms(self, query: str) -> Iterator[str]:
@@ -84,19 +86,19 @@ class Index:
             stem = word if self._english or len(word) < 6 or _UNSPACED.match(word) else word[: max(5, len(word) - 2)]
             yield f'"{word}"' if stem == word else f'"{stem}"*'
 
-    def _fitting(self, found: Sequence[Passage], left: int) -> Found:
+    def _fitting(self, found: Sequence[tuple[Passage, float]], left: int) -> Found:
         parts: list[str] = []
-        files: dict[str, None] = {}
-        for passage in found:
+        files: dict[str, float] = {}
+        for passage, score in found:
             text = str(passage)
             if len(text) > left:
                 if parts:
                     continue
                 text = text[: left - 1] + "…"
             parts.append(text)
-            files[passage.file] = None
+            files.setdefault(passage.file, round(score, 3))
             left -= len(text) + 2
-        return Found("\n\n".join(parts), tuple(files))
+        return Found("\n\n".join(parts), tuple(files), tuple(files.values()))
 
 
 def _words(text: str) -> Iterator[str]:

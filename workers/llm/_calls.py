@@ -6,13 +6,13 @@ content: one JSON object, or several, that names a tool; doubled braces are thei
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from workers.providers import CalledTool
 
-__all__ = ["CallPiece", "Pieces", "written"]
+__all__ = ["KEYS", "CallPiece", "Pieces", "plain", "written"]
 
 MOST = 16
 """Calls at once."""
@@ -20,6 +20,8 @@ LONGEST = 32_000
 """Characters of one call's arguments."""
 _NAMES = ("name", "function", "tool", "tool_name", "function_name")
 _ARGUMENTS = ("arguments", "parameters", "args", "input", "tool_input", "function_args")
+KEYS = frozenset((*_NAMES, *_ARGUMENTS, "type", "id", "call_id", "tool_call_id", "tool_calls", "calls"))
+"""Of what models write as calls."""
 _BEGINS = re.compile(r"[\[{]")
 _IN_VAIN = 200
 """Brackets that begin no JSON, after which no more is looked for: each is read as far as it goes."""
@@ -82,7 +84,7 @@ def _arguments(text: str) -> dict[str, Any] | None:
     if len(text) > LONGEST:
         return None
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return None
     if value is None:
@@ -90,13 +92,27 @@ def _arguments(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def written(text: str) -> tuple[CalledTool, ...]:
-    """The calls in what a model wrote for itself; () where none can be made out."""
-    if len(text) > LONGEST * 2:
+def _no_number(name: str) -> None:
+    """NaN and Infinity, which Python would read: JSON has neither, and no log keeps them."""
+    raise ValueError(f"{name} is no JSON")
+
+
+def plain(name: str) -> str:
+    """A tool's name as far as it counts: some write `functions.book_table` or `Book-Table`."""
+    return name.rpartition(".")[2].replace("-", "_").strip().casefold()
+
+
+def written(
+    text: str, takes: Mapping[str, Collection[str]] | None = None, skips: Callable[[Any], bool] = lambda value: False
+) -> tuple[CalledTool, ...]:
+    """The calls in what a model wrote for itself; () where none can be made out. `takes`: parameters by the tool's plain name:
+    then one whose arguments stand beside its name is understood, too; `skips`: values that are none."""
+    if len(text) > LONGEST * 2 + 1:
         return ()
-    found = [_of_function(match) for match in _FUNCTION.finditer(text)]
+    matches = [match for match in _FUNCTION.finditer(text) if not skips(match.group())]
+    found = [_of_function(match) for match in matches]
     if not found:
-        found = [one for value in _values(text) for one in _calls(value)]
+        found = [one for value in _values(text) if not skips(value) for one in _calls(value, takes)]
     return tuple(found[:MOST])
 
 
@@ -108,22 +124,27 @@ def _of_function(match: re.Match[str]) -> CalledTool:
     return CalledTool(match["name"], dict(parameters))
 
 
-def _calls(value: Any) -> Iterator[CalledTool]:
+def _calls(value: Any, takes: Mapping[str, Collection[str]] | None) -> Iterator[CalledTool]:
     if isinstance(value, list):
         for one in value:
-            yield from _calls(one)
+            yield from _calls(one, takes)
     if not isinstance(value, dict):
         return
     inner = value.get("function")
     if isinstance(inner, dict):
-        yield from _calls(inner)
+        yield from _calls(inner, takes)
         return
     for many in ("tool_calls", "calls"):
         if isinstance(value.get(many), list):
-            yield from _calls(value[many])
+            yield from _calls(value[many], takes)
             return
     name = next((value[key] for key in _NAMES if isinstance(value.get(key), str)), None)
     if name is None:
+        return
+    beside = {key: one for key, one in value.items() if key not in KEYS}
+    if takes is not None and beside and not any(key in value for key in _ARGUMENTS):
+        if beside.keys() <= set(takes.get(plain(name), ())):
+            yield CalledTool(name, beside)
         return
     given: Any = next((value[key] for key in _ARGUMENTS if key in value), {})
     if isinstance(given, str):
@@ -134,7 +155,7 @@ def _calls(value: Any) -> Iterator[CalledTool]:
 
 def _values(text: str) -> Iterator[Any]:
     """The JSON values in a text, whatever stands between them; too many brackets that begin none are given up."""
-    decoder, place, vain = json.JSONDecoder(), 0, 0
+    decoder, place, vain = json.JSONDecoder(parse_constant=_no_number), 0, 0
     text = _single(text)
     while vain < _IN_VAIN and (found := _BEGINS.search(text, place)) is not None:
         place = found.start()

@@ -31,7 +31,9 @@ class Finding:
         began = time.monotonic()
         found = await self._libraries.find(agent.name, Wanted(query, agent.language, agent.knowledge))
         took = round(time.monotonic() - began, 4)
-        return KnowledgeFound(query=query, text=found.text, files=list(found.files), took=took)
+        return KnowledgeFound(
+            query=query, text=found.text, files=list(found.files), scores=list(found.scores), took=took
+        )
 
 
 def _query(state: SessionState, number: int, generation: int) -> str:

@@ -15,7 +15,7 @@ from schemas.events import HookCalled
 from schemas.session.state import SessionState
 from schemas.text.clean import DEEPEST, too_deep, well_formed
 from workers.agents import AgentCode, Answer, Change, Context, Enter, Hook, ToolError, Veto
-from workers.tools import Unreadable, changed, hidden
+from workers.tools import Unreadable, changed, hidden, in_short
 
 __all__ = ["Looking", "called"]
 
@@ -103,7 +103,7 @@ def _told(error: Exception, code: AgentCode) -> str:
     """With the line of agent.py, where it has one."""
     own = str(code.module.get("__file__", ""))
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if own and frame.filename == own]
-    said = " ".join(str(error).split())[:300]
+    said = in_short(error)
     where = f" (agent.py, line {lines[-1]})" if lines else ""
     return f"{type(error).__name__}{f': {said}' if said else ''}{where}"
 
@@ -172,7 +172,7 @@ def _values(values: Mapping[Any, Any]) -> dict[str, str]:
 
 def _arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        text = json.dumps(dict(arguments))
+        text = json.dumps(dict(arguments), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise _Wrong(f"it returned arguments that are no JSON ({str(error)[:200]})") from None
     if len(text) > _ARGUMENTS:

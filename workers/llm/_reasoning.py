@@ -49,20 +49,9 @@ _SPOKEN = frozenset({"final", "response", "answer", "commentary"})
 """Channels that are said."""
 _US = frozenset({"assistant", "model"})
 
-# A call that is all of the reply, without any mark: `{"name": "search", "parameters": {…}}`, in a fence or a list or bare
-_BARE = re.compile(
-    r"""\s*(?:```(?:json)?\s*)?(?:\[\s*)?\{{1,2}\s*
-        "(?:name|type|function|tool|tool_name|tool_call_id|tool_calls)"\s*:""",
-    re.VERBOSE,
-)
-_BARE_SO_FAR = re.compile(
-    r"""\s*(?:`{1,2}|```[a-z_]{0,9}|(?:```(?:json)?\s*)?(?:\[\s*)?(?:\{{1,2}\s*(?:"[a-z_]{0,12}(?:"\s*)?)?)?)\Z"""
-)
 _CODE_CALL = re.compile(r"\s*```tool_(?:code|call)s?\b")
-_ARGUMENTS = re.compile(r'"(?:parameters|arguments|args|input|tool_input|function)"\s*:')
+_CODE_CALL_SO_FAR = re.compile(r"\s*(?:`{1,2}|```[a-z_]{0,9})\Z")
 _MOST_WRITTEN = 64_000
-_BARE_WITHIN = 400
-"""Characters within which a bare call says its arguments; else it is a reply that looks odd."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +119,10 @@ class Hidden:
             return Shown("", forget, thought, called)
         if not self._begun and not self._within and not self._over:
             out, self._buffer = "", out + self._buffer
-            bare = self._bare(final)
-            if bare is None:
+            code = self._code(final)
+            if code is None:
                 return Shown("", forget, thought, called)
-            called = called or bare
+            called = called or code
         end = len(self._buffer) if final else _safe(self._buffer)
         rest, self._buffer = self._buffer[:end], self._buffer[end:]
         thought = thought or bool(self._within and rest)
@@ -146,13 +135,12 @@ class Hidden:
         if (always or self._within in _CALLS) and len(self.written) < _MOST_WRITTEN:
             self.written += text
 
-    def _bare(self, final: bool) -> bool | None:
-        """Whether what begins is nothing but a call; None: it can't be told yet."""
-        if _CODE_CALL.match(self._buffer) or (_BARE.match(self._buffer) and _ARGUMENTS.search(self._buffer)):
+    def _code(self, final: bool) -> bool | None:
+        """Whether what begins is nothing but a call, in a fence for these; None: it can't be told yet."""
+        if _CODE_CALL.match(self._buffer):
             self._within = "tool_call"
             return True
-        may_be = _BARE_SO_FAR.match(self._buffer) or (_BARE.match(self._buffer) and len(self._buffer) < _BARE_WITHIN)
-        return None if may_be and self._buffer.strip() and not final else False
+        return None if _CODE_CALL_SO_FAR.match(self._buffer) and not final else False
 
 
 def _ends_turn(mark: re.Match[str], struck: bool) -> bool:

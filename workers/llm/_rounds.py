@@ -23,6 +23,7 @@ from schemas.text.sentences import sentences
 from workers import fields
 from workers._stage import Work
 from workers.agents import Tool
+from workers.llm._calls import plain
 from workers.llm._reply import ReplyUnderWay
 from workers.providers import CalledTool
 from workers.tools import (
@@ -197,7 +198,7 @@ class Rounds:
         """By the tool's own name, where only one comes near: some write `functions.book_table` or `Book-Table`."""
         if one.name in self._box.tools:
             return one
-        near = [name for name in self._box.tools if _plain(name) == _plain(one.name)]
+        near = [name for name in self._box.tools if plain(name) == plain(one.name)]
         return replace(one, name=near[0]) if len(near) == 1 else one
 
     def _in_pool(self, asked: bool | None) -> bool:
@@ -338,10 +339,6 @@ class Rounds:
             return False
         self.known(events)
         return True
-
-
-def _plain(name: str) -> str:
-    return name.rpartition(".")[2].replace("-", "_").strip().casefold()
 
 
 def _unfit(arguments: dict[str, Any]) -> str:

@@ -18,11 +18,12 @@ from workers._answers import json_value, opened
 from workers._http import TROUBLE, Base, explained
 from workers._refusals import Endpoint, error_event
 from workers.llm import _learning
-from workers.llm._calls import Pieces, written
+from workers.llm._calls import Pieces
 from workers.llm._chunks import Chunk, Finish, chunk
 from workers.llm._reasoning import Hidden, Shown
 from workers.llm._request import Habits, body_of, headers_of
 from workers.llm._sse import EventStream, NotAStream
+from workers.llm._written import Written
 from workers.providers import CalledTool, ChatRequest, Delta, Llm
 
 log = logging.getLogger("antiphon.llm")
@@ -79,7 +80,7 @@ class OpenAiLlm(Llm):
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         habits = self._habits_of(request.model)
         hidden = Hidden(held=habits.unopened and not request.prefill)
-        text = _ShownText(hidden)
+        text = _ShownText(hidden, Written(request.tools, request.messages))
         finish: Finish = "stop"
         usage: Usage | None = None
         async with contextlib.aclosing(self._chunks(request, habits)) as chunks:
@@ -241,31 +242,37 @@ def _unlike(endpoint: Endpoint, expected: str, begins: str) -> Permanent:
 class _ShownText:
     """The text of chunks, without what is hidden in it; halves of one character joined. `called`: a tool."""
 
-    def __init__(self, hidden: Hidden):
+    def __init__(self, hidden: Hidden, written: Written):
         self.called = False
-        self._hidden = hidden
+        self._hidden, self._written = hidden, written
         self._pieces = Pieces()
         self._half = ""
 
     def feed(self, each: Chunk) -> Delta:
         text = self._half + each.text
         self._half = text[-1] if text and "\ud800" <= text[-1] <= "\udbff" else ""
-        return self._delta(self._hidden.feed(well_formed(text[: len(text) - len(self._half)])), each)
+        shown = self._hidden.feed(well_formed(text[: len(text) - len(self._half)]))
+        self.called = self.called or each.called or each.finish == "tool"
+        self._pieces.add(each.calls)
+        return Delta(self._said(shown), thought=shown.thought or each.thought, forget=shown.forget)
 
     def flush(self) -> Delta:
         left = self._hidden.feed(well_formed(self._half)) if self._half else Shown()
+        said = self._said(left)
         rest = self._hidden.flush()
-        self.called = self.called or rest.called
-        return Delta(rest.text if rest.forget else left.text + rest.text, forget=left.forget or rest.forget)
+        more = self._said(rest) + self._written.flush()
+        self.called = self.called or self._written.called
+        return Delta(more if rest.forget else said + more, forget=left.forget or rest.forget)
 
     def calls(self) -> tuple[CalledTool, ...]:
         """As the endpoint gave them; else what the model wrote."""
-        return self._pieces.calls() or written(self._hidden.written)
+        return self._pieces.calls() or self._written.calls(self._hidden.written)
 
-    def _delta(self, shown: Shown, each: Chunk) -> Delta:
-        self.called = self.called or each.called or shown.called or each.finish == "tool"
-        self._pieces.add(each.calls)
-        return Delta(shown.text, thought=shown.thought or each.thought, forget=shown.forget)
+    def _said(self, shown: Shown) -> str:
+        if shown.forget:
+            self._written.forget()
+        self.called = self.called or shown.called
+        return self._written.feed(shown.text)
 
 
 def _more(one: Usage | None, other: Usage | None) -> Usage | None:

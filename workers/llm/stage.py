@@ -18,13 +18,13 @@ from schemas.session.cache import Folds
 from schemas.session.fold import SessionState
 from workers import registry
 from workers._stage import Work
-from workers.llm._context import Context
 from workers.llm._finding import Finding
 from workers.llm._fitting import shorter, size, trimmed, without_tools
 from workers.llm._hooks import ReplyHooks, run_hook
 from workers.llm._reply import AnswerEnd, ReplyUnderWay
 from workers.llm._resume import Diverged
 from workers.llm._rounds import Next, Rounds, wanted
+from workers.llm._summarizing import Summarizing
 from workers.providers import ChatRequest, Llm
 from workers.registry import Opened
 from workers.tools import Toolboxes
@@ -49,7 +49,7 @@ class LlmStage:
     def __init__(self, provider: Llm, settings: Settings):
         self.slots = settings.worker_slots or _SLOTS
         self._providers = Opened(provider, settings.llm_provider, lambda name: registry.provider("llm", name, settings))
-        self._context = Context(settings)
+        self._summarizing = Summarizing(settings)
         self._folds: Folds | None = None
         self._silent: WeakKeyDictionary[Work, bool] = WeakKeyDictionary()
         """Jobs answered with nothing so far, and whether reasoning took all there was."""
@@ -66,7 +66,7 @@ class LlmStage:
         await self._providers.own.warm_up()
 
     async def aclose(self) -> None:
-        await self._context.aclose()
+        await self._summarizing.aclose()
         await self._afterwards.aclose()
         await self._boxes.aclose()
         await self._providers.aclose()
@@ -77,7 +77,7 @@ class LlmStage:
             if isinstance(work.job, HookJob):  # asks no model
                 await run_hook(work, work.job, self._folds, self._boxes, self._afterwards)
             else:
-                self._context.begins()
+                self._summarizing.begins()
                 await self._answer(work, self._folds)
 
     async def _answer(self, work: Work, folds: Folds) -> None:
@@ -125,7 +125,7 @@ class LlmStage:
                 return
             if end.finish != "tool":
                 await self._end(work, reply, end)
-                self._context.consider(work.bus, job.session, rounds.state, provider)
+                self._summarizing.consider(work.bus, job.session, rounds.state, provider)
                 return
             if not job.committed:
                 await reply.finish("tool", end.rest, wanted(end.calls))

@@ -3,7 +3,7 @@ called."""
 
 from workers.tools._builtin import notes_fields
 from workers.tools._moving import Moves, stamped
-from workers.tools._results import Unreadable, changed
+from workers.tools._results import Unreadable, changed, in_short
 from workers.tools._running import Call, Doing, Returned, all_posted, call, context_of, posted
 from workers.tools._saying import Saying, by_the_gateway
 from workers.tools._secrets import hidden
@@ -27,6 +27,7 @@ __all__ = [
     "changed",
     "context_of",
     "hidden",
+    "in_short",
     "notes_fields",
     "posted",
     "stamped",

@@ -16,7 +16,7 @@ from schemas.process.backoff import A_POOL, Backoff
 from schemas.session.state import SessionState
 from workers.agents import ArgumentsError, Caller, Context, Tool, ToolError
 from workers.tools._moving import MOVES, Moves
-from workers.tools._results import Unreadable, changed, told
+from workers.tools._results import Unreadable, changed, in_short, told
 from workers.tools._secrets import hidden
 
 __all__ = ["Call", "Doing", "Returned", "all_posted", "call", "context_of", "posted"]
@@ -25,6 +25,8 @@ log = logging.getLogger("antiphon.tools")
 
 _POSTING = 10.0
 """Seconds for which something is tried to be posted."""
+_TRACE = 20_000
+"""Characters of a traceback that is logged whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ async def call(one: Call, context: Context, doing: Doing) -> Returned:
     except TimeoutError:
         error = f"no result within {one.timeout:g} s; it is unknown whether it was done"
     except ToolError as told_error:
-        error = " ".join(str(told_error).split())[:1_000] or "it could not be done"
+        error = in_short(told_error, 1_000) or "it could not be done"
     except Unreadable as wrong:
         error = str(wrong)
     except asyncio.CancelledError:
@@ -161,7 +163,7 @@ async def call(one: Call, context: Context, doing: Doing) -> Returned:
             raise
         error = "it was cancelled"  # some libraries raise it where a connection breaks
     except Exception as unforeseen:
-        said = " ".join(str(unforeseen).split())[:300]
+        said = in_short(unforeseen)
         _tell(one.tool.name, unforeseen)
         error = f"{type(unforeseen).__name__}{f': {said}' if said else ''}"
     state: dict[str, Any] = {}
@@ -171,13 +173,16 @@ async def call(one: Call, context: Context, doing: Doing) -> Returned:
         except Unreadable as wrong:
             log.error("the tool %s: %s; nothing of it is kept", one.tool.name, wrong)
     await doing.done()
-    return Returned(hidden(result), hidden(error), state, doing.silent, round(clock() - began, 4))
+    return Returned(result, hidden(error), state, doing.silent, round(clock() - began, 4))
 
 
 def _tell(tool: str, unforeseen: Exception) -> None:
-    """With where it was raised, unless that would tell a secret."""
-    told = "".join(traceback.format_exception(unforeseen))
-    if hidden(told) == told:
+    """With where it was raised, unless that would tell a secret, or tell it at any length."""
+    try:
+        told = "".join(traceback.format_exception(unforeseen))
+    except Exception:  # of one that can't be told
+        told = ""
+    if told and len(told) < _TRACE and hidden(told) == told:
         log.warning("the tool %s failed", tool, exc_info=unforeseen)
     else:
-        log.warning("the tool %s failed: %s", tool, hidden(" ".join(told.split())[-600:]))
+        log.warning("the tool %s failed: %s: %s", tool, type(unforeseen).__name__, in_short(unforeseen, 600))

@@ -103,6 +103,7 @@ class Toolboxes:
     async def _read(self, agent: AgentSpec) -> tuple[dict[str, Tool], tuple[str, ...]]:
         folder = await asyncio.to_thread(self._folder, agent.name)
         code = await self.code(agent)
+        told = code.problem if folder is not None else ""  # by who read it
         problems = [code.problem] if code.problem else []
         tools: dict[str, Tool] = {}
         _add(tools, code.tools.values())
@@ -114,7 +115,8 @@ class Toolboxes:
             _add(tools, found)
             problems += [problem] if problem else []
         for problem in problems:
-            log.error("%s", problem)
+            if problem != told:
+                log.error("%s", problem)
         return tools, tuple(problems)
 
     def _folder(self, name: str) -> Path | None:

@@ -11,7 +11,7 @@ from schemas.archive.store import Archive
 from schemas.clock import Micros
 from schemas.config.agent import AgentSpec, parse_agent
 from schemas.errors import ArchiveError
-from schemas.events import FieldCollected, MemoryLoaded, SessionStarted
+from schemas.events import AgentChanged, FieldCollected, MemoryLoaded, SessionStarted
 from schemas.log import MemoryBus
 from schemas.session.chat import messages
 from schemas.session.fold import fold_all
@@ -79,6 +79,20 @@ async def test_who_is_not_known_is_not_looked_for(case: str) -> None:
         loaded = await call(gateway, "" if case == "nobody" else "ann", AgentSpec() if case == "off" else AGENT)
         assert bool(shelf.asked) == (case == "unknown")
         assert [event.text for event in loaded] == ([""] if case == "unknown" else [])
+
+
+@virtually
+async def test_who_is_handed_a_caller_does_not_load_their_memory() -> None:
+    """It is the first agent's: who came to nobody known there is not looked up for another one."""
+    async with rig(MemoryBus(clock=LoopClock())) as gateway:
+        remembering = Remembering(gateway.bus, opening(Shelf(Known())), gateway.house.metrics)
+        room = MemoryRoom(gateway.clock)
+        await gateway.reception.open("s1", room, AgentSpec(), caller="ann")
+        session = gateway.engine.sessions["s1"]
+        await gateway.bus.post("s1", "hand over", AgentChanged(agent=AGENT, context=True, via="hand_over"))
+        await asyncio.sleep(1)
+        assert session.state.agent.name == "desk"
+        assert remembering.caller(session.state, "memory", "ann") == ""
 
 
 @virtually

@@ -20,7 +20,7 @@ from schemas.archive.store import FollowKind, follow_up_id
 from schemas.clock import Micros
 from schemas.config.agent import AgentSpec
 from schemas.config.settings import Settings
-from schemas.events import Event, FieldCollected, ParticipantJoined, SessionStarted
+from schemas.events import AgentChanged, Event, FieldCollected, MemoryLoaded, ParticipantJoined, SessionStarted
 from schemas.log import MemoryBus
 from tests.ops.jobs.receiving import SECRET, receiving, serving
 from tests.postgres import postgres
@@ -153,6 +153,35 @@ async def test_a_result_that_never_fits_is_told_as_failed(log: MemoryBus, told: 
     assert row.told.result is None
     assert "filled the schema wrongly, twice: " in row.told.result_error
     assert "'topic' is a required property" in row.told.result_error
+
+
+async def test_after_a_hand_over_the_result_is_the_last_ones_and_the_memory_the_first_ones(
+    log: MemoryBus, told: Told
+) -> None:
+    """The schema of who ends the call, filled from all of it; the notes of who knows the caller, by its settings."""
+    mine = {"type": "object", "properties": {"bill": {"type": "integer"}}, "required": ["bill"]}
+    billing = AgentSpec(name="billing", result={"schema": mine}, memory={"on": True, "days": 1})
+    loaded = MemoryLoaded(caller=ANN, text="", updated_at=Micros(0))
+    async with working(log, told, '{"bill": 4}', "Ann pays by card.") as (work, asked):
+        await archived(log, told, "s1", events=[loaded, AgentChanged(agent=billing, context=True, via="hand_over")])
+        assert await work.follow(job("s1", "result")) == "done"
+        assert await work.follow(job("s1", "memory")) == "done"
+    assert json.dumps(mine) in asked[0]["messages"][1]["content"]
+    row = await told.told("s1")
+    assert row is not None
+    assert row.told.result == {"bill": 4}
+    kept = await told.memory("desk", ANN)
+    assert kept is not None
+    assert kept.text == "Ann pays by card."
+    assert await told.memory("billing", ANN) is None
+
+
+async def test_who_is_handed_a_caller_begins_no_memory(log: MemoryBus, told: Told) -> None:
+    """Nothing was loaded for it: what it would know of the caller is no matter of this call."""
+    changed = AgentChanged(agent=AGENT, context=True, via="hand_over")
+    await archived(log, told, "s1", agent=AgentSpec(name="reception"), events=[changed])
+    due = {kind: [one.session for one in await told.follow_ups_due(kind)] for kind in ("result", "memory")}
+    assert due == {"result": ["s1"], "memory": []}
 
 
 async def test_a_call_in_which_nothing_was_said_brings_nothing(log: MemoryBus, told: Told) -> None:

@@ -9,9 +9,10 @@ import pytest
 
 from ops.replay._calls import NOT_CALLED
 from ops.replay.check import Stored, check
+from ops.replay.real_tools import opened
 from ops.replay.scripted import Called, Says, held
 from ops.replay.stages import Forked, replay_stages
-from ops.replay.turns import replay
+from ops.replay.turns import ReplayError, replay
 from schemas.bus import Bus
 from schemas.config.agent import AgentSpec, Tools, TurnTaking, code_version
 from schemas.config.collecting import FieldSpec
@@ -46,6 +47,14 @@ CODE = """
         "Book a table."
         (Path(__file__).parent / "called").write_text("really")
         return "really booked"
+
+
+    @tool(repeat=True)
+    async def look(context: Context, guests: int) -> str:
+        "Is there a table?"
+        context.end("no table")
+        (Path(__file__).parent / "looked").write_text(context.idempotency_key)
+        return "really looked"
 """
 
 
@@ -244,3 +253,43 @@ async def test_fields_are_noted_anew(bus: Bus, pizza: Path) -> None:
     assert (noted.name, noted.value) == ("guests", 4)
     assert fold_all(forked.events).fields["guests"].value == 4
     assert forked.notes == []
+
+
+@pytest.mark.parametrize("all_of_them", [False, True])
+async def test_real_tools_are_called_again_where_they_may(
+    bus: Bus, pizza: Path, monkeypatch: pytest.MonkeyPatch, all_of_them: bool
+) -> None:
+    """With a key of the fork's own, and what they ask of a call stays in the fork; the others are answered as they were, unless
+    somebody says that all may."""
+    monkeypatch.setenv("AGENTS", str(pizza))
+    spec = booker(pizza)
+    events = await recorded_call(bus, script=TABLE, agent=spec, until=12.0)
+    calls = [wants("book", {"guests": 4}), wants("look", {"guests": 4})]
+    provider = ScriptedLlm(["Let me see. ", calls[0]], [calls[1]], ["It is done.", STOP], ["With pleasure.", STOP])
+    settings = Settings(_env_file=None, agents=pizza)  # type: ignore[call-arg]
+    tools = await opened(spec, unrepeatable=all_of_them)
+    assert set(tools.may) == ({"book", "look"} if all_of_them else {"look"})
+    async with serving(bus, ["llm", "tts"], llm=LlmStage(provider, settings)):
+        forked = await replay_stages(bus, "script", events, bus, stage="llm", agent=spec, tools=tools)
+    await tools.aclose()
+    booked, looked = of(forked.events, ToolReturned)
+    assert booked.result == ("really booked" if all_of_them else "a table for four at eight")
+    assert (looked.result, looked.error) == ("really looked", "")
+    assert (pizza / "pizza" / "called").exists() is all_of_them
+    assert (pizza / "pizza" / "looked").read_text() == f"{forked.session}/{looked.call}"
+    (asked,) = of(forked.events, EndRequested)
+    assert asked.request == f"{looked.call}/1"
+    assert violations(forked.events) == []
+    checked = check(Stored("fork", forked.events))
+    assert checked.sound, list(checked.errors)
+
+
+async def test_without_a_tool_that_may_be_called_again_there_is_nothing_to_do(
+    pizza: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And that is said, with what to write or to say."""
+    monkeypatch.setenv("AGENTS", str(pizza))
+    code = pizza / "pizza" / "agent.py"
+    code.write_text(code.read_text().replace("@tool(repeat=True)", "@tool"))
+    with pytest.raises(ReplayError, match="of book, look none has repeat = true; --yes calls them all the same"):
+        await opened(booker(pizza), unrepeatable=False)

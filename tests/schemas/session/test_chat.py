@@ -2,8 +2,18 @@
 
 import pytest
 
+from schemas.clock import Micros
 from schemas.config.agent import AgentSpec
-from schemas.events import Event, MessageReceived, ParticipantJoined, SessionStarted, TranscriptFinal, UtteranceCaptured
+from schemas.events import (
+    AgentChanged,
+    Event,
+    MemoryLoaded,
+    MessageReceived,
+    ParticipantJoined,
+    SessionStarted,
+    TranscriptFinal,
+    UtteranceCaptured,
+)
 from schemas.session.chat import messages
 from schemas.session.fold import fold_all
 
@@ -92,3 +102,13 @@ def test_what_was_heard_is_one_line_too() -> None:
         TranscriptFinal(turn=1, participant="ann", utterance="u1", text="Hello.\nBob: pay her.", took=0.1, queued=0.0),
     )
     assert chat[-1]["content"] == "Ann: Hello. Bob: pay her."
+
+
+@pytest.mark.parametrize("context", [True, False])
+def test_a_memory_is_told_with_what_was_said_before(context: bool) -> None:
+    """It is of the agent with which the session began: handed over without the rest, another one hears nothing of it."""
+    known = MemoryLoaded(caller="ann", text="Ann likes tea.", updated_at=Micros(1))
+    changed = AgentChanged(turn=1, agent=AgentSpec(name="billing", instructions="Do bills."), context=context, via="")
+    system = prompt(joined("ann", "Ann"), known, typed("ann", "The bill."), changed)[0]["content"]
+    assert system.startswith("Do bills.")
+    assert ("Ann likes tea." in system) is context

@@ -2732,6 +2732,33 @@ export interface components {
             forks: components["schemas"]["ForkView"][];
         };
         /**
+         * FoundInView
+         * @description `score`: how well the best passage of the file fits, more is better; None: it was not kept.
+         */
+        FoundInView: {
+            /** File */
+            file: string;
+            /** Score */
+            score: number | null;
+        };
+        /**
+         * FoundView
+         * @description What the LLM was given of the agent's knowledge for the words `query`: `text`, passages of `files`; nothing where none
+         *     fits.
+         */
+        FoundView: {
+            /** At S */
+            at_s: number;
+            /** Files */
+            files: components["schemas"]["FoundInView"][];
+            /** Query */
+            query: string;
+            /** Text */
+            text: string;
+            /** Took Ms */
+            took_ms: number;
+        };
+        /**
          * Gateway
          * @description `url`: of its WebSocket, as clients reach it; `places`: sessions it would still take; `draining`: it takes none, and stops;
          *     `transports`: the kinds of room it opens sessions in.
@@ -3128,13 +3155,15 @@ export interface components {
         };
         /**
          * LetterView
-         * @description Something typed.
+         * @description Something typed. `note`: nobody typed it: the platform told the agent (keys that were pressed, a transfer that failed).
          */
         LetterView: {
             /** At S */
             at_s: number;
             /** Name */
             name: string;
+            /** Note */
+            note: boolean;
             /** Participant */
             participant: string;
             /** Text */
@@ -5160,6 +5189,8 @@ export interface components {
             began_s: number;
             /** Ended S */
             ended_s: number | null;
+            /** Found */
+            found: components["schemas"]["FoundView"][];
             /** Heard */
             heard: string;
             /**

@@ -26,6 +26,7 @@ function turn(number: number, bars: Bar[], more: Partial<Turn> = {}): Turn {
     letters: [],
     sentences: [],
     tools: [],
+    found: [],
     notes: [],
     pending: [],
     ...more,
@@ -142,7 +143,7 @@ test("What cut a reply is what the caller had begun to say, or had typed, by the
   const greeting = turn(2, [], { kind: "own" });
   const next = turn(3, [], { utterances: [utterance("Wait.", 4.5), utterance("And then?", 7)] });
   expect(cutBy(cut, [cut, greeting, next])).toBe("Wait.");
-  const typed = turn(3, [], { letters: [{ participant: "ann", name: "Ann", at_s: 5, text: "Stop." }] });
+  const typed = turn(3, [], { letters: [{ participant: "ann", name: "Ann", at_s: 5, text: "Stop.", note: false }] });
   expect(cutBy(cut, [cut, typed])).toBe("Stop.");
   expect(cutBy(cut, [cut, turn(3, [], { utterances: [utterance(null, 4)] })])).toBe("");
   expect(cutBy(cut, [cut])).toBe("");

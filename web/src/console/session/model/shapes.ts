@@ -15,6 +15,7 @@ export type Utterance = Shapes["UtteranceView"];
 export type TypedText = Shapes["LetterView"];
 export type Sentence = Shapes["SentenceView"];
 export type Tool = Shapes["ToolView"];
+export type Found = Shapes["FoundView"];
 export type Note = Shapes["NoteView"];
 export type Pending = Shapes["PendingView"];
 export type Receipt = Shapes["Asked"];

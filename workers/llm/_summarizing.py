@@ -16,7 +16,7 @@ from schemas.text.clean import one_line
 from workers import registry
 from workers.providers import ChatRequest, Llm, whole_answer
 
-__all__ = ["Context", "ContextBus"]
+__all__ = ["Summarizing", "SummarizingBus"]
 
 log = logging.getLogger("antiphon.llm")
 
@@ -33,11 +33,11 @@ _WITHIN = 60.0
 """Seconds for a summary."""
 
 
-class ContextBus(Posting, Counting, Protocol):
+class SummarizingBus(Posting, Counting, Protocol):
     """What of the log is needed for it."""
 
 
-class Context:
+class Summarizing:
     """One summary at a time. Where the model is the one that replies to callers, it begins when nobody waits for a reply, and is
     given up as soon as somebody does: it is tried again after the next turn. SUMMARY_BASE_URL names another model for it."""
 
@@ -54,7 +54,7 @@ class Context:
             for task in self._under_way.values():
                 task.cancel()
 
-    def consider(self, bus: "ContextBus", session: str, state: SessionState, provider: Llm) -> None:
+    def consider(self, bus: "SummarizingBus", session: str, state: SessionState, provider: Llm) -> None:
         """After a reply: if its conversation has grown too long, see to it."""
         wanted = due(state) if session not in self._under_way else None
         if wanted is not None:
@@ -67,7 +67,9 @@ class Context:
         if self._llm is not None:
             await self._llm.aclose()
 
-    async def _see_to(self, bus: "ContextBus", session: str, state: SessionState, wanted: Due, provider: Llm) -> None:
+    async def _see_to(
+        self, bus: "SummarizingBus", session: str, state: SessionState, wanted: Due, provider: Llm
+    ) -> None:
         try:
             async with self._one:
                 if self.shared and not await self._quiet(bus):
@@ -86,7 +88,7 @@ class Context:
         except (BusError, ProviderError, TimeoutError) as error:  # after the next turn it is tried again
             log.info("the conversation so far could not be summarized: %s", error, extra={"session": session})
 
-    async def _quiet(self, bus: "ContextBus") -> bool:
+    async def _quiet(self, bus: "SummarizingBus") -> bool:
         for _ in range(round(_QUIET_WITHIN / _LOOK)):
             if await bus.queued("llm") == 0:
                 return True
