@@ -114,10 +114,7 @@ class WhisperStt(Stt):
         language = self._settings.stt_language
         believed = _climb(
             self._decoder,
-            [
-                (self._decoder.spectrum(pcm, batch[n].language or language, batch[n].keyterms), pcm)
-                for n, pcm in pieces
-            ],
+            [(self._decoder.spectrum(pcm, batch[n].language or language, batch[n].keyterms), pcm) for n, pcm in pieces],
             [1 if batch[n].partial else LADDER for n, _ in pieces],
             unwanted,
         )
