@@ -79,8 +79,8 @@ class SttJob(_Job):
     `audio`: blobs in order, 16 kHz int16; `replaces`: takes that utterance's place in the lane; `then`: the LLM job to
     enqueue in the commit of a transcript that is not empty; `partial`: a hint while somebody speaks on (no lane, no fence on
     `hear`, no `then`); `language`: ISO 639-1, "" to detect; `end_of_turn`: ask the end-of-turn model too; `complete`: ask
-    whether the words are complete (an older gateway does not, and could not read the answer); `keyterms`: words that are likely,
-    and seldom otherwise: the wake phrases of an agent that sleeps; `provider`, `model`, `options`: the agent's, where it has its own.
+    whether the words are complete (an older gateway does not, and could not read the answer); `keyterms`: words that are likelier
+    than elsewhere, the wake phrases of an agent that sleeps; `provider`, `model`, `options`: the agent's, where it has its own.
     """
 
     stage: Literal["stt"] = "stt"

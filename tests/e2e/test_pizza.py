@@ -199,8 +199,7 @@ REPLIES = {
     "Shall I place the order?": ("Please do that.", "Yes please."),
     "Anything else?": ("I want to speak to a person.", "A person please."),
 }
-"""What the phone says to what the agent asks last: once as it stands first, again in other words. Each in one breath: after "Yes,"
-it may answer."""
+"""What the phone says to what the agent asked last, and again in other words. Each in one breath: after "Yes," it may answer."""
 MOST = 12
 """Lines after which it gives up."""
 
