@@ -129,9 +129,11 @@ class Decoder:
         return [self._tokens.token_to_id(name) for name in names]
 
     def _before(self, keyterms: Sequence[str]) -> tuple[int, ...]:
+        """As sentences that went before: the model writes on as they are written, without full stops after words without any."""
         if not keyterms:
             return ()
-        tokens = self._tokens.encode(" " + ", ".join(keyterms), add_special_tokens=False).ids
+        said = "".join(f" {term[:1].upper()}{term[1:].rstrip('.')}." for term in keyterms)
+        tokens = self._tokens.encode(said, add_special_tokens=False).ids
         return (self._tokens.token_to_id(_BEFORE), *tokens[:_KEYTERMS])
 
     def _known(self, language: str) -> str:

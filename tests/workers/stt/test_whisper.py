@@ -133,7 +133,7 @@ async def test_what_is_given_up_is_not_computed() -> None:
             self.released = threading.Event()
             self.begun: list[int] = []
 
-        def spectrum(self, pcm: Pcm, language: str) -> Spectrum:
+        def spectrum(self, pcm: Pcm, language: str, keyterms: Sequence[str] = ()) -> Spectrum:
             return Spectrum(np.zeros((80, len(pcm) // 160), np.float32), len(pcm) / SECOND, language)
 
         def window(self, spectrum: Spectrum, rung: int) -> Window:
