@@ -79,8 +79,8 @@ class SttJob(_Job):
     `audio`: blobs in order, 16 kHz int16; `replaces`: takes that utterance's place in the lane; `then`: the LLM job to
     enqueue in the commit of a transcript that is not empty; `partial`: a hint while somebody speaks on (no lane, no fence on
     `hear`, no `then`); `language`: ISO 639-1, "" to detect; `end_of_turn`: ask the end-of-turn model too; `complete`: ask
-    whether the words are complete (an older gateway does not, and could not read the answer); `provider`, `model`, `options`:
-    the agent's, where it has its own.
+    whether the words are complete (an older gateway does not, and could not read the answer); `keyterms`: words that are likelier
+    than elsewhere, the wake phrases of an agent that sleeps; `provider`, `model`, `options`: the agent's, where it has its own.
     """
 
     stage: Literal["stt"] = "stt"
@@ -93,6 +93,7 @@ class SttJob(_Job):
     language: str = ""
     end_of_turn: bool = True
     complete: bool = False
+    keyterms: list[str] = []
     provider: str = ""
     model: str = ""
     options: dict[str, Any] = {}
@@ -100,10 +101,10 @@ class SttJob(_Job):
     @classmethod
     def of(
         cls, agent: AgentSpec, session: str, turn: int, utterance: str, participant: str, *,
-        replaces: str | None = None, then: LlmJob | None = None, busy: bool = False,
+        replaces: str | None = None, then: LlmJob | None = None, busy: bool = False, asleep: bool = False,
     ) -> "SttJob":  # fmt: skip
         """The transcript of an utterance, in the agent's language and time; without its `audio`, which is stored first. `busy`:
-        the pools have no time for more than they must do."""
+        the pools have no time for more than they must do; `asleep`: the agent waits for its wake phrase."""
         return cls(
             id=cls.id_of(utterance),
             session=session,
@@ -117,6 +118,7 @@ class SttJob(_Job):
             language=agent.language,
             end_of_turn=agent.stt.end_of_turn,
             complete=agent.stt.complete and not busy,
+            keyterms=agent.turn_taking.wake if asleep else [],
             provider=agent.stt.provider,
             model=agent.stt.model,
             options=agent.stt.options,

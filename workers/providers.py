@@ -80,7 +80,8 @@ class Provider(ABC):
 @dataclass(frozen=True, slots=True)
 class Hearing:
     """`pcm`: int16 mono at 16 kHz, shape (n,); `language`: ISO 639-1 or ""; `partial`: a quick hint is enough; `model`,
-    `options`: the agent's, nothing where `takes_options` is False."""
+    `options`: the agent's, nothing where `takes_options` is False; `keyterms`: words that are likelier here than elsewhere, for a
+    provider that can use them."""
 
     pcm: Pcm
     language: str = ""
@@ -88,6 +89,7 @@ class Hearing:
     end_of_turn: bool = True
     model: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+    keyterms: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

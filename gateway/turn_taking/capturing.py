@@ -123,7 +123,7 @@ def _store(
     )
     job = SttJob.of(
         state.agent, state.session, turn.id, speech.utterance, name,
-        replaces=replaced, then=then, busy=not state.load.short,
+        replaces=replaced, then=then, busy=not state.load.short, asleep=asleep(state, name),
     )  # fmt: skip
     draft.enqueue(job)
     draft.captures.append(Capture(job.id, speech.utterance, name, start, end, carries=names[0] if names else None))
@@ -138,6 +138,11 @@ def _take_back_own(draft: Draft, speech: Speech) -> None:
     filler = draft.state.filler
     if filler is not None:
         draft.end_turn(filler, "interrupted", "barge_in", by=speech.turn, captured=speech.utterance)
+
+
+def asleep(state: State, name: str) -> bool:
+    """Whether the agent waits for them to say its wake phrase."""
+    return bool(state.agent.turn_taking.wake) and not state.people[name].awake
 
 
 def early(state: State) -> bool:
@@ -155,7 +160,7 @@ def speculates(state: State) -> bool:
 def _then(state: State, turn: Turn, name: str, generation: int, *, committed: bool) -> LlmJob | None:
     """What follows the transcript without the gateway: only when one human speaks, to whom the agent listens, and not over it.
     Not after an early soft end, either: more often than not it is a gap between words, and by the transcript we know."""
-    if state.callee == "machine" or (state.agent.turn_taking.wake and not state.people[name].awake):
+    if state.callee == "machine" or asleep(state, name):
         return None
     if (
         state.calls

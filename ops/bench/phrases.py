@@ -1,8 +1,8 @@
 """`antiphon bench phrases`: are wake phrases heard, and machines told from people, with the real models?
 
 Piper says the phrases and the greetings, slower and faster, higher and lower, and as a telephone has them; the real turn-taking
-hears them through Silero and Whisper, by a recording that runs as fast as it goes. LLM and voice are simulated, and time stands
-still while a stage works.
+hears them through Silero and Whisper, by a recording that runs as fast as it goes; and recorded people, who say nothing of the
+kind. LLM and voice are simulated, and time stands still while a stage works.
 """
 
 import asyncio
@@ -27,6 +27,8 @@ from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
 from gateway.sound.vad import Vad
 from ops.bench import machine
+from ops.bench._recordings import spread
+from ops.bench._recordings import turns as recorded_turns
 from ops.bench._warm import warm
 from ops.simulate.scene import Mute
 from schemas.audio import HEARING_RATE, Pcm
@@ -83,11 +85,13 @@ _TONE = (1_000, 0.4, 0.6)
 _STANDS = 60.0
 """Seconds that a recording stands still for a stage that does not answer; then it goes on without."""
 _MESSAGE = "Your order is ready."
+_EXPECTED = {"call": "woke", "other": "slept", "speech": "slept", "machine": "machine", "person": "human"}
+"""Of a clip's kind, the right verdict."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """`kind`: call, other, machine, person; `tone`: seconds at which the tone ends, 0 without."""
+    """`kind`: call, other, speech, machine, person; `tone`: seconds at which the tone ends, 0 without."""
 
     kind: str
     text: str
@@ -166,7 +170,7 @@ def _figures(heard: list[tuple[Clip, Sequence[Event]]]) -> dict[str, Any]:
     for clip, log in heard:
         verdict = _verdict(clip, log)
         found[clip.kind, verdict] += 1
-        if verdict != {"call": "woke", "other": "slept", "machine": "machine", "person": "human"}[clip.kind]:
+        if verdict != _EXPECTED[clip.kind]:
             words = " | ".join(event.text for event in log if isinstance(event, TranscriptFinal))
             wrong.append({"said": clip.text, "voice": clip.voice, "taken_for": verdict, "heard": words})
         if clip.tone and (at := _message_at(log)) is not None:
@@ -180,6 +184,7 @@ def _figures(heard: list[tuple[Clip, Sequence[Event]]]) -> dict[str, Any]:
             phrase: f"{each[phrase, 'woke']} of {each[phrase, 'woke'] + each[phrase, 'slept']}" for phrase in WAKE
         },
         "woken_by_others": f"{found['other', 'woke']} of {of['other']}",
+        "woken_by_recorded_people": f"{found['speech', 'woke']} of {of['speech']}",
         "machines_found": f"{found['machine', 'machine']} of {of['machine']}",
         "people_taken_for_machines": f"{found['person', 'machine']} of {of['person']}",
         "people_found": f"{found['person', 'human']} of {of['person']}",
@@ -190,7 +195,7 @@ def _figures(heard: list[tuple[Clip, Sequence[Event]]]) -> dict[str, Any]:
 
 
 def _verdict(clip: Clip, log: Sequence[Event]) -> str:
-    if clip.kind in ("call", "other"):
+    if clip.kind in ("call", "other", "speech"):
         return "woke" if any(isinstance(event, AgentWoke) for event in log) else "slept"
     return next((event.callee for event in log if isinstance(event, CalleeDetected)), "nobody")
 
@@ -232,7 +237,7 @@ async def _clips(settings: Settings, most: int | None) -> list[Clip]:
                     continue
                 pcm = _changed(await _spoken(voice, text, speed / pitch), pitch, by_phone)
                 made.append(_clip(kind, text, name, pcm))
-    return made
+    return made + [_clip("speech", turn.name, "recorded", turn.pcm) for turn in spread(recorded_turns(), most)]
 
 
 async def _spoken(voice: PiperTts, text: str, speed: float) -> Pcm:

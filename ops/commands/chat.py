@@ -31,9 +31,9 @@ def chat(
     """Write with an agent, without sound.
 
     Through all its stages but those. With --session each command says one line, and prints what the agent said and did: tools
-    with arguments and results. The
-    conversation waits ten minutes for the next one (limits.idle). Without, lines are typed, or come from a pipe. Exit code 1 when
-    an answer did not come whole, 3 where no gateway runs.
+    with arguments and results, and what was collected and remembered. The conversation waits ten minutes for the next one
+    (limits.idle). Without, lines are typed, or come from a pipe. Exit code 1 when an answer did not come whole, 3 where no
+    gateway runs.
 
     \b
     Examples:

@@ -95,6 +95,7 @@ async def _converse(caller: TextCaller, options: Options, *, known: bool) -> boo
         answers = [await caller.say(options.text, options.wait)]
         if not options.json:
             _print_tools(answers[-1].tools)
+            _print_state(caller)
     if options.end or not options.name:
         await caller.hang_up()
         _forget(options.name)
@@ -117,7 +118,9 @@ def _state(caller: TextCaller) -> dict[str, Any]:
             "agent": state.agent.name,
             "floor": state.floor,
             "turns": state.totals.turns,
+            "step": state.agent.step or None,
             "fields": {name: one.value for name, one in state.fields.items()},
+            "data": dict(state.data),
             "end_requested": state.end_requested,
             "ended": state.ended,
         }
@@ -183,6 +186,16 @@ def _print_tools(tools: tuple[ToolUse, ...]) -> None:
         print_line(
             "tool", printable(f"{tool.name}({shortened(given, _LONGEST)}) → {shortened(came, _LONGEST)}"), "magenta"
         )
+
+
+def _print_state(caller: TextCaller) -> None:
+    """What the conversation has brought so far, if anything: the step, what was collected, what the tools remember."""
+    state = _state(caller)["state"]
+    if state is None:
+        return
+    kept = {"step": state["step"]} if state["step"] else {}
+    for name, value in (kept | state["fields"] | state["data"]).items():
+        print_line("state", printable(f"{name} = {shortened(json_line(value), _LONGEST)}"), "dim")
 
 
 # ── a conversation from command to command ───────────────────────────────────────────────────────────────────────────

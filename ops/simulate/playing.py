@@ -58,11 +58,13 @@ class Scripted:
 
 
 class Played:
-    """TooLong: the goal was not reached within the caller's `turns`."""
+    """Remembers what it said, however that was heard. TooLong: the goal was not reached within the caller's `turns`."""
 
     def __init__(self, caller: Caller, model: Model) -> None:
         self._caller, self._model = caller, model
         self._count = 0
+        self._known: list[Spoken] = []
+        """The conversation as this caller knows it."""
         self._over = False
         self.thinks = False
 
@@ -75,8 +77,10 @@ class Played:
             return None
         if self._count >= self._caller.turns:
             raise TooLong(f"the caller had not reached an end after {self._count} lines (caller.turns)")
+        heard = {line.turn for line in self._known if line.who == "agent"}
         transcript = observed(await log()).transcript
-        messages = [{"role": "system", "content": _told(self._caller)}, *_flipped(transcript)]
+        self._known += [line for line in transcript if line.who == "agent" and line.turn not in heard]
+        messages = [{"role": "system", "content": _told(self._caller)}, *_flipped(self._known)]
         for seed in (self._count, self._count + 1_000):  # one that is silent is asked once more
             self.thinks = True
             answer = await self._model.ask(messages, tokens=120, temperature=0.7, seed=seed)
@@ -87,6 +91,7 @@ class Played:
         else:
             raise AntiphonError("the model that plays the caller says nothing; try another SIMULATE_LLM_MODEL")
         self._count += 1
+        self._known.append(Spoken("caller", said))
         return said or None
 
 
@@ -125,12 +130,10 @@ def _told(caller: Caller) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _flipped(transcript: Sequence[Spoken]) -> list[dict[str, str]]:
+def _flipped(known: Sequence[Spoken]) -> list[dict[str, str]]:
     """The agent is the other one. Somebody has to begin."""
     messages: list[dict[str, str]] = []
-    for line in transcript:
-        if line.who == "tool":
-            continue
+    for line in known:
         role = "assistant" if line.who == "caller" else "user"
         if messages and messages[-1]["role"] == role:
             messages[-1]["content"] += f" {line.text}"

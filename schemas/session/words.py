@@ -462,7 +462,6 @@ _LINES: dict[type, Callable[[Any, SessionState], Line]] = {
     e.ActionRequested: _acts,
     e.ReplySentence: _reply,
     e.ReplyFinished: _finished,
-    e.ActionRequested: _acts,
     e.ToolCalled: _called,
     e.ToolReturned: _returned,
     e.FieldCollected: _field,

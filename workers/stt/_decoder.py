@@ -15,15 +15,20 @@ from workers.stt.models import Loaded
 __all__ = ["Decoder", "Spectrum"]
 
 _SOT, _EOT, _TRANSCRIBE, _NO_TIMES = "<|startoftranscript|>", "<|endoftext|>", "<|transcribe|>", "<|notimestamps|>"
+_BEFORE = "<|startofprev|>"
+_KEYTERMS = 60
+"""Tokens that key terms may have, together: the longer what went before, the more of it is made up again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spectrum:
-    """`energies`: log-mel, shape (mels, frames); `seconds`: of sound; `language`: ISO 639-1, "" to detect."""
+    """`energies`: log-mel, shape (mels, frames); `seconds`: of sound; `language`: ISO 639-1, "" to detect; `before`: tokens that
+    the model is to take for what was said before."""
 
     energies: Floats
     seconds: float
     language: str
+    before: tuple[int, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -46,29 +51,34 @@ class Decoder:
             quiet = np.full((self._mels, FULL), -1.5, np.float32)
             self._silence = self._encoded(quiet[None])[0]
 
-    def spectrum(self, pcm: Pcm, language: str) -> Spectrum:
+    def spectrum(self, pcm: Pcm, language: str, keyterms: Sequence[str] = ()) -> Spectrum:
         """Of `pcm`: int16, 16 kHz, shape (n,); what exceeds 30 s is not heard."""
         wave = pcm[: FULL * HOP].astype(np.float32) / np.float32(32768.0)
         tail = np.zeros(FFT // 2 + HOP, np.float32)  # the last frames fade into silence instead of mirroring speech
         energies = log_mel(np.concatenate([wave, tail]), self._mels)[:, :FULL]
-        return Spectrum(energies, len(pcm) / RATE, self._known(language))
+        return Spectrum(energies, len(pcm) / RATE, self._known(language), self._before(keyterms))
 
     def window(self, spectrum: Spectrum, rung: int) -> Window:
         return window(spectrum.frames, rung, fit=self._fit)
 
     def attempt(self, batch: Sequence[tuple[Spectrum, Window]]) -> list[Attempt]:
-        """Decode utterances whose windows are remembered at the same length."""
+        """Decode utterances whose windows are remembered at the same length, with as many tokens before each."""
         if self._silence is None:
             memory = self._model.encode(_storage(self._windows(batch)), to_cpu=False)
         else:
             memory = _storage(self._memories(batch))
         languages = self._languages(batch, memory)
+        budget = max(token_budget(spectrum.seconds) for spectrum, _ in batch)
+        prompts = [
+            [*spectrum.before, *self._prompt(language)]
+            for (spectrum, _), language in zip(batch, languages, strict=True)
+        ]
         results = self._model.generate(
             memory,
-            [self._prompt(language) for language in languages],
+            prompts,
             beam_size=1,
             # the model counts half of this for a reply, half for what went before
-            max_length=min(448, 2 * max(token_budget(spectrum.seconds) for spectrum, _ in batch)),
+            max_length=min(448, max(2 * budget, budget + len(prompts[0]))),
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
@@ -117,6 +127,14 @@ class Decoder:
         if self.multilingual:
             names = [_SOT, f"<|{language}|>", _TRANSCRIBE, _NO_TIMES]
         return [self._tokens.token_to_id(name) for name in names]
+
+    def _before(self, keyterms: Sequence[str]) -> tuple[int, ...]:
+        """As sentences that went before: the model writes on as they are written, without full stops after words without any."""
+        if not keyterms:
+            return ()
+        said = "".join(f" {term[:1].upper()}{term[1:].rstrip('.')}." for term in keyterms)
+        tokens = self._tokens.encode(said, add_special_tokens=False).ids
+        return (self._tokens.token_to_id(_BEFORE), *tokens[:_KEYTERMS])
 
     def _known(self, language: str) -> str:
         """`en` of en-US; "" for a language the model has no word for."""

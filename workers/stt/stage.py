@@ -122,6 +122,7 @@ class SttStage:
             job.end_of_turn and not job.partial,
             job.model,
             job.options,
+            job.keyterms,
         )
 
     async def _transcribe(self, name: str, group: Sequence[tuple[Work, Hearing]], reads: bool) -> None:

@@ -114,7 +114,7 @@ class WhisperStt(Stt):
         language = self._settings.stt_language
         believed = _climb(
             self._decoder,
-            [(self._decoder.spectrum(pcm, batch[n].language or language), pcm) for n, pcm in pieces],
+            [(self._decoder.spectrum(pcm, batch[n].language or language, batch[n].keyterms), pcm) for n, pcm in pieces],
             [1 if batch[n].partial else LADDER for n, _ in pieces],
             unwanted,
         )
@@ -135,10 +135,11 @@ def _climb(
     best: dict[int, Attempt] = {}
     climbing = list(range(len(pieces)))
     for rung in range(LADDER):
-        groups: dict[int, list[tuple[int, Window]]] = {}
+        groups: dict[tuple[int, int], list[tuple[int, Window]]] = {}
         for number in climbing:
-            cut = decoder.window(pieces[number][0], rung)
-            groups.setdefault(cut.remembered, []).append((number, cut))
+            spectrum = pieces[number][0]
+            cut = decoder.window(spectrum, rung)
+            groups.setdefault((cut.remembered, len(spectrum.before)), []).append((number, cut))
         climbing = []
         for group in groups.values():
             if unwanted.is_set():

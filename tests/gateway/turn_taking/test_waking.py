@@ -7,7 +7,7 @@ from gateway.turn_taking import by_inputs
 from gateway.turn_taking.waking import found
 from schemas.config.agent import AgentSpec, TurnTaking
 from schemas.events import AgentSlept, AgentWoke, TurnCommitted, TurnEnded
-from schemas.jobs import LlmJob
+from schemas.jobs import LlmJob, SttJob
 from schemas.session.chat import messages
 from schemas.session.fold import fold_all
 from schemas.session.promises import violations
@@ -72,6 +72,20 @@ def test_without_the_phrase_nobody_is_answered_nor_asked_for() -> None:
     assert "what is left" in str(told)
     assert call.of(AgentWoke)[0].phrase == "hey pizza"
     assert not violations(call.log)
+
+
+def test_hearing_is_told_the_phrase_while_the_agent_sleeps() -> None:
+    """And not once it listens, nor for an agent that has none."""
+    call = asleep()
+    call.says(1.0, 0.8, "Hey pizza, what is left?")
+    call.says(6.0, 0.8, "And how much is it?")
+    call.run(12.0)
+    told = [job.keyterms for job in call.jobs if isinstance(job, SttJob) and not job.partial]
+    assert told == [["hey pizza"], []]
+    other = Call(AgentSpec(), Stages(replies=[["Yes."]]))
+    other.says(1.0, 0.8, "Is anybody there?")
+    other.run(6.0)
+    assert [job.keyterms for job in other.jobs if isinstance(job, SttJob)] == [[]]
 
 
 def test_with_leave_the_llm_knows_what_it_did_not_answer() -> None:

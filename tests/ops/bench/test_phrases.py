@@ -40,7 +40,7 @@ def test_what_is_counted() -> None:
     assert (figures["message_before_the_tone_ended"], figures["message_after_tone_s"]) == ("0 of 1", 0.5)
     assert figures["wrong"] == [{"said": "hello?", "voice": "fast", "taken_for": "machine", "heard": "Hey, Pizza."}]
     assert figures["of_each"] == {"hey pizza": "1 of 1", "okay robot": "0 of 0", "hello antiphon": "0 of 0"}
-    assert phrases.table(figures).row_count == 11
+    assert phrases.table(figures).row_count == 12
 
 
 def test_a_stage_that_does_not_answer_is_not_waited_for_for_ever(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from ops.simulate.playing import Played, TooLong, said_by
 from ops.simulate.scenario import Caller
 from schemas.config.settings import Settings
 from schemas.errors import AntiphonError, Permanent
-from schemas.events import Event, MessageReceived, TurnEnded
+from schemas.events import Event, TranscriptFinal, TurnEnded
 from tests.ops.simulate.conftest import Answering
 
 CALL = [Spoken("agent", "Hello?"), Spoken("caller", "A pizza.")]
@@ -37,22 +37,26 @@ def test_what_a_model_has_its_caller_say(answer: str, said: str, over: bool) -> 
 
 
 async def log() -> Sequence[Event]:
-    return [
-        TurnEnded(turn=1, how="played", heard="Hello?", seq=1),
-        MessageReceived(turn=2, participant="caller", text="Hi.", seq=2),
-        TurnEnded(turn=2, how="played", heard="What size?", seq=3),
-    ]
+    return [TurnEnded(turn=1, how="played", heard="Hello?", seq=1)]
+
+
+async def later() -> Sequence[Event]:
+    """What the caller said was heard as something else."""
+    heard = TranscriptFinal(turn=2, utterance="u1", participant="caller", text="Hide.", seq=2)
+    return [*await log(), heard, TurnEnded(turn=2, how="played", heard="What size?", seq=3)]
 
 
 async def test_who_plays_knows_who_they_are_and_what_was_said() -> None:
-    """Persona, goal, facts and temper; the agent's words are the other side's, and the last ones are the agent's."""
-    llm = Answering("Large, please. [END]")
+    """Persona, goal, facts and temper; the agent's words are the other side's, and the last ones are the agent's. What they said
+    is what they said, not what was heard."""
+    llm = Answering("Hi.", "Large, please. [END]")
     caller = Caller(persona="Anna", goal="a pizza", facts=["large"], temper=["mumbling"])
     playing = Played(caller, Model(llm))
-    assert await playing.next(log) == "Large, please."
+    assert await playing.next(log) == "Hi."
+    assert await playing.next(later) == "Large, please."
     assert not playing.goes_on
-    assert await playing.next(log) is None
-    told, *said = llm.asked[0].messages
+    assert await playing.next(later) is None
+    told, *said = llm.asked[1].messages
     for part in ("Anna", "a pizza", "- large", "mumble", "[END]"):
         assert part in told["content"]
     assert [(one["role"], one["content"]) for one in said] == [

@@ -119,6 +119,14 @@ async def test_a_transcript_brings_the_reply(log: Log) -> None:
     assert await log.queued() == (0, 1)
 
 
+async def test_what_is_likely_is_told_the_provider(log: Log) -> None:
+    """The job's key terms come with its sound."""
+    await log.hear("s1", range(1, 21), keyterms=["hey pizza"])
+    provider = CountingStt()
+    await stage(provider).run(await log.take())
+    assert [hearing.keyterms for batch in provider.asked for hearing in batch] == [["hey pizza"]]
+
+
 async def test_no_words_no_reply(log: Log) -> None:
     """An empty transcript is appended, so that the gateway knows, and enqueues nothing."""
     await log.hear("s1", range(1, 5), then=reply("s1"))

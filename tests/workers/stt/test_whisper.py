@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +133,7 @@ async def test_what_is_given_up_is_not_computed() -> None:
             self.released = threading.Event()
             self.begun: list[int] = []
 
-        def spectrum(self, pcm: Pcm, language: str) -> Spectrum:
+        def spectrum(self, pcm: Pcm, language: str, keyterms: Sequence[str] = ()) -> Spectrum:
             return Spectrum(np.zeros((80, len(pcm) // 160), np.float32), len(pcm) / SECOND, language)
 
         def window(self, spectrum: Spectrum, rung: int) -> Window:
@@ -187,6 +188,16 @@ async def test_batches_run_side_by_side(whisper: WhisperStt) -> None:
     both = await asyncio.gather(*(whisper.transcribe(batch) for batch in batches))
 
     assert [letters(heard.text) for batch in both for heard in batch] == list(TRANSCRIPTS.values())
+
+
+async def test_key_terms_are_their_own_utterances_alone(whisper: WhisperStt) -> None:
+    """Whoever is told some, few or many, hears what was said; in company with those who are told none, and others than they."""
+    spans = list(TRANSCRIPTS)
+    told = ((), ("hey pizza",), ("okay robot", "hello antiphon"), ("hey pizza",) * 60)
+    batch = [replace(words(speech(*span)), keyterms=terms) for span, terms in zip(spans, told, strict=True)]
+    together = await whisper.transcribe(batch)
+
+    assert [letters(heard.text) for heard in together] == list(TRANSCRIPTS.values())
 
 
 async def test_an_english_model_hears_english(whisper: WhisperStt) -> None:
