@@ -75,7 +75,7 @@ async def test_a_line_says_who_how_long_how_fast_and_how_it_ended(log: Bus) -> N
         "ended",
     ]
     assert [line.split()[0] for line in lines] == ["third", "second", "first"]
-    assert re.search(r"first +default +Ann Caller +\d\d:\d\d:\d\d +0:00 +2 +\d+ +\d+ +hung up", lines[2])
+    assert re.search(r"first +default +Ann Caller +\d\d:\d\d:\d\d +0:0\d +2 +\d+ +\d+ +hung up", lines[2])
     assert lines[0].rstrip().endswith("waiting")
 
 
