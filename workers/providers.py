@@ -119,7 +119,8 @@ class Stt(Provider):
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """`messages`: OpenAI chat messages; `prefill`: the reply's beginning, already said, to go on from ("" for a new one);
-    `session`: whose reply it is, for the endpoint's own logs and caches ("": nobody's)."""
+    `session`: whose reply it is, for the endpoint's own logs and caches ("": nobody's); `verbatim`: JSON may be what was asked
+    for, and none of it is a call."""
 
     messages: list[dict[str, Any]]
     model: str = ""
@@ -130,6 +131,7 @@ class ChatRequest:
     tools: list[dict[str, Any]] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     session: str = ""
+    verbatim: bool = False
 
 
 @dataclass(frozen=True, slots=True)

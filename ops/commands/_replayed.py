@@ -46,6 +46,7 @@ async def _replay(
     from ops.replay.settings import changed_agent
     from ops.replay.stages import replay_stages
     from ops.replay.turns import started
+    from ops.stack.here import agents_here, settings_here, with_its_agents
     from schemas.session.history import events_of
 
     async with find_kept(given) as found:
@@ -54,7 +55,9 @@ async def _replay(
         async with find_pools() as pools, contextlib.AsyncExitStack() as stack:
             real = None
             if tools != "no":
-                real = await opened(changed, unrepeatable=tools == "all")
+                ours = with_its_agents(settings_here())
+                there = ours.model_copy(update={"agents": agents_here(ours)})
+                real = await opened(changed, there, unrepeatable=tools == "all")
                 stack.push_async_callback(real.aclose)
             with _Progress(quiet=json) as progress:
                 forked = await replay_stages(

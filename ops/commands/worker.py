@@ -30,7 +30,7 @@ def worker(
       antiphon worker tools
       antiphon worker jobs
     """
-    from ops.stack.here import settings_here
+    from ops.stack.here import settings_here, with_its_agents
 
     if stage == "jobs":
         if given(batch=batch, slots=slots, device=device):
@@ -43,4 +43,4 @@ def worker(
 
     devices = {} if device is None else {"stt": {"stt_device": device}, "tts": {"tts_device": device}}.get(stage, {})
     options = given(worker_batch=batch, worker_slots=slots, **devices)
-    console.run(lambda: run_worker(stage, settings_here(**options, **log_format(json))))
+    console.run(lambda: run_worker(stage, with_its_agents(settings_here(**options, **log_format(json)))))

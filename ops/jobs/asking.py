@@ -32,7 +32,7 @@ class Asking:
         """The answer, `most` tokens of it. ProviderError: the endpoint did something else than answer."""
         if self._llm is None:
             self._llm = provider("llm", "", self._settings)
-        request = ChatRequest(list(messages), temperature=temperature, max_tokens=most)
+        request = ChatRequest(list(messages), temperature=temperature, max_tokens=most, verbatim=True)
         try:
             return await whole_answer(self._llm, request, most=_ANSWER, within=_WITHIN)
         except TimeoutError:

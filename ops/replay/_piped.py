@@ -17,6 +17,7 @@ from ops.replay._recorded import Answer, Did, Given, Recording, Span
 from ops.replay._virtual import Virtual
 from schemas.audio import HEARING_RATE, AudioRef
 from schemas.config.agent import AgentSpec
+from schemas.config.steps import step_of
 from schemas.events import (
     STAGES,
     ClipReady,
@@ -266,7 +267,7 @@ class Piped(Virtual):
         number = max((tool.round for tool in before), default=0) + 1
         for place, one in enumerate(wanted, len(before)):
             call = f"{job.turn}.{job.generation}.{place}"
-            if one.name in self._plan.real and not self._off:
+            if self._is_real(one.name):
                 self._really(job, call, one, number)
                 continue
             did = self._did(job, call, one)
@@ -279,6 +280,13 @@ class Piped(Virtual):
             self._begun.add(call)
             self._last[call] = did.last
             self._works(job, call, did)
+
+    def _is_real(self, name: str) -> bool:
+        """Whether it is called again: only what the agent that has the conversation may call, in the step it is in."""
+        now = self._folded.agent
+        step = step_of(now)
+        there = now.name == self._agent.name and (step is None or step.tools is None or name in step.tools)
+        return name in self._plan.real and there and not self._off
 
     def _really(self, job: LlmJob, call: str, one: ToolWanted, number: int) -> None:
         """It is called, now: what came of it comes as long after as that takes."""

@@ -7,7 +7,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from api.sessions.shapes import NoteView, SentenceView, SessionRow, ToolView, TurnView, UtteranceView, WordView, row_of
+from api.sessions.shapes import (
+    LetterView,
+    NoteView,
+    SentenceView,
+    SessionRow,
+    ToolView,
+    TurnView,
+    UtteranceView,
+    WordView,
+    row_of,
+)
 from api.sessions.story import Story
 from ops.replay import _html as html
 from ops.replay._html import Sound, text
@@ -96,7 +106,7 @@ def turn_lines(turn: TurnView, side: str, agent: str) -> Iterator[str]:
     yield f'<article class="turn" id="{side}{turn.turn}"><header><span class="number">turn {turn.turn}</span>'
     yield f"{html.moment(side, turn.began_s)}{_badge(turn)}{total}</header>\n"
     said = [(one.start_s, _said(one.name, _utterance(one, side), "caller")) for one in turn.utterances]
-    said += [(one.at_s, _said(one.name, f"types “{text(one.text)}”", "caller")) for one in turn.letters]
+    said += [(one.at_s, _letter(one)) for one in turn.letters]
     yield from (line for _, line in sorted(said))
     yield from _answer(turn, side, agent)
     yield from _bars(turn, side)
@@ -138,6 +148,12 @@ def _badge(turn: TurnView) -> str:
 
 def _said(who: str, said: str, kind: str) -> str:
     return f'<div class="said {kind}"><b>{text(who)}</b><p>{said}</p></div>\n'
+
+
+def _letter(one: LetterView) -> str:
+    if one.note:
+        return _said("note", text(one.text), "caller")
+    return _said(one.name, f"types “{text(one.text)}”", "caller")
 
 
 def _utterance(one: UtteranceView, side: str) -> str:

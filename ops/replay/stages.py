@@ -24,7 +24,7 @@ from ops.replay._reading import recorded
 from ops.replay._recorded import Recording
 from ops.replay._virtual import Note
 from ops.replay.real_tools import RealTools
-from ops.replay.turns import Pair, aligned, as_of, decisions, from_turn_on, late_of
+from ops.replay.turns import Pair, aligned, as_of, decisions, from_turn_on, late_of, unhooked
 from schemas.audio import HEARING_RATE, AudioRef
 from schemas.bus import Reading
 from schemas.clock import Micros, Now
@@ -161,7 +161,7 @@ async def replay_stages(
     told = {**recording.began.metadata, **(metadata or {}), "forked_from": origin}
     started = recording.began.model_copy(
         update={
-            "agent": agent, "gateway": BY, "by": BY, "clock": Now(0.0), "inputs": {BY_RULES: RULES_VERSION},
+            "agent": unhooked(agent), "gateway": BY, "by": BY, "clock": Now(0.0), "inputs": {BY_RULES: RULES_VERSION},
             "metadata": told,
         }
     )  # fmt: skip
@@ -360,7 +360,7 @@ class _Replaying:
     def _look_ahead(self, anew: Collection[Stage]) -> None:
         """What is known to be wanted is asked for at once."""
         agent = self._rim.agent
-        if "stt" in anew:
+        if "stt" in anew and not agent.turn_taking.wake:  # what is likely depends on whether it sleeps then
             for heard in self._recording.heard:
                 if heard.audio and heard.captured >= self._rim.now and not self._sounds.misses(heard.audio):
                     job = SttJob.of(agent, "", 0, heard.utterance, heard.participant)

@@ -53,6 +53,11 @@ def started(session: str, events: Sequence[Event]) -> SessionStarted:
     return first
 
 
+def unhooked(agent: AgentSpec) -> AgentSpec:
+    """The agent of a fork: of its hooks those alone that may be asked more than once, since nothing is done again."""
+    return agent.model_copy(update={"hooked": {name: kind for name, kind in agent.hooked.items() if kind == "pure"}})
+
+
 async def events_to_replay(log: Reading, session: str) -> list[Event]:
     """All of a session that is over. ReplayError: there is none, it goes on, or it is too long."""
     info = await log.info(session)
@@ -181,7 +186,7 @@ def replay(
         origin["kept"] = kept[-1].seq
     started = recording.began.model_copy(
         update={
-            "agent": agent,
+            "agent": unhooked(agent),
             "gateway": BY,
             "by": BY,
             "clock": Now(0.0),

@@ -135,6 +135,14 @@ def agents_here(settings: Settings, beside: Path = Path()) -> Path | None:
     return folder if any(folder.glob("*/agent.toml")) or any(folder.glob("*.toml")) else None
 
 
+def with_its_agents(settings: Settings) -> Settings:
+    """`settings` with the agents of the stack that runs here, where they name none and have its log."""
+    stack = running() if "agents" not in settings.model_fields_set else None
+    if not stack or not stack.get("agents") or stack["redis_url"] != settings.redis_url:
+        return settings
+    return settings.model_copy(update={"agents": Path(stack["agents"])})
+
+
 def settings_here(**options: object) -> Settings:
     """The settings of a process that is to work beside the stack that runs here: where they name no log, its log, and what else
     it runs with (`of_stack`)."""

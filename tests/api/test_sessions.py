@@ -9,6 +9,7 @@ from api.house import House
 from schemas.codec import event_from_json
 from schemas.events import (
     Event,
+    KnowledgeFound,
     MessageReceived,
     ParticipantJoined,
     StageExpired,
@@ -214,6 +215,32 @@ async def test_what_was_taken_back_stands_in_the_transcript_once(client: httpx2.
         ("played", "finished"),
     ]
     assert told["row"]["restarts"] == 1
+
+
+async def test_what_was_found_and_noted_for_a_turn(client: httpx2.AsyncClient, house: House) -> None:
+    """Files with how well they fit, which an older log does not tell. A note to the agent is told as one, and nobody's words."""
+    session = await open_session(house, "s1", name="Ann")
+    await session.publish(
+        MessageReceived(turn=1, participant="ann", text="When do you open?"),
+        MessageReceived(turn=1, participant="ann", text="keys pressed: 1", note=True),
+        KnowledgeFound(
+            turn=1, query="When?", text="From nine.", files=["a.md", "b.md"], scores=[7.24, 1.5], took=0.004
+        ),
+        KnowledgeFound(turn=1, query="And then?", text="Till five.", files=["a.md"]),
+    )
+    (turn,) = (await client.get("/v1/sessions/s1")).json()["turns"]
+    assert [(one["text"], one["note"]) for one in turn["letters"]] == [
+        ("When do you open?", False),
+        ("keys pressed: 1", True),
+    ]
+    found = [(one["query"], one["text"], one["took_ms"]) for one in turn["found"]]
+    assert found == [("When?", "From nine.", 4.0), ("And then?", "Till five.", 0.0)]
+    assert [[(file["file"], file["score"]) for file in one["files"]] for one in turn["found"]] == [
+        [("a.md", 7.24), ("b.md", 1.5)],
+        [("a.md", None)],
+    ]
+    said = (await client.get("/v1/sessions/s1/transcript.json")).json()["said"]
+    assert [one["text"] for one in said] == ["When do you open?"]
 
 
 async def test_scripts_and_line_breaks_in_names_and_words(client: httpx2.AsyncClient, house: House) -> None:

@@ -45,6 +45,10 @@ RULES = """
 hears = "many guests"
 call = "book"
 arguments = { guests = "many" }
+[[rule]]
+hears = "call menu[.]"
+call = "menu"
+arguments = { course = "dinner" }
 """
 RULE = """
 [[rule]]
@@ -347,15 +351,19 @@ async def test_a_server_of_tools_that_dies_in_mid_call(house: House) -> None:
     """
     agent = house.write("kitchen", "", text)
     await house.begin(agent, "mcp")
-    for turn in range(1, 60):  # until it has come up
-        await house.ask(agent, "mcp", "Please call die.", turn)
-        assert (await house.seen("mcp", ReplyFinished, turn)).reason == "stop"
-        if returned := await house.all("mcp", ToolReturned):
-            break
-        await asyncio.sleep(0.5)
-    assert returned[0].error
-    assert "\n" not in returned[0].error
-    await house.goes_on(agent, "mcp", turn + 1)
+    turn = 0
+    for calls, name in enumerate(("die", "menu"), 1):
+        for _ in range(60):  # until it has come up
+            turn += 1
+            await house.ask(agent, "mcp", f"Please call {name}.", turn)
+            assert (await house.seen("mcp", ReplyFinished, turn)).reason == "stop"
+            if len(returned := await house.all("mcp", ToolReturned)) == calls:
+                break
+            await asyncio.sleep(0.5)
+    died, answered = returned
+    assert died.error
+    assert "\n" not in died.error
+    assert (answered.result, answered.error) == ("pizza for dinner at home", "")
 
 
 @pytest.mark.parametrize("code", ["def on_enter(:\n", "import nothing_like_this\n", "raise SystemExit(1)\n"])

@@ -37,13 +37,15 @@ class Written:
     """`feed` what is shown of a reply, say what it gives back, `flush` at the end. `called`: there was a call.
 
     `tools`: as the model is told of them; `messages`: the chat. What a user or a tool has said there is no call when the model
-    says it once more: nobody can dictate one.
+    says it once more: nobody can dictate one. `looks`: else all is said.
     """
 
-    def __init__(self, tools: Iterable[Mapping[str, Any]] = (), messages: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(
+        self, tools: Iterable[Mapping[str, Any]] = (), messages: Sequence[Mapping[str, Any]] = (), *, looks: bool = True
+    ) -> None:
         told = [one.get("function") or {} for one in tools]
         self._takes = {plain(str(one.get("name"))): frozenset(_parameters(one)) for one in told}
-        self._messages = messages
+        self._messages, self._looks = messages, looks
         self._heard: str | None = None
         self.forget()
 
@@ -71,7 +73,7 @@ class Written:
 
     def _shown(self, final: bool) -> str:
         place = retries = 0
-        while not self.called and (found := _MAY_BEGIN.search(self._buffer, place)) is not None:
+        while self._looks and not self.called and (found := _MAY_BEGIN.search(self._buffer, place)) is not None:
             at = found.start()
             begins = _BEGINS.match(self._buffer, at)
             if begins is None:

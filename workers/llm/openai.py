@@ -80,7 +80,7 @@ class OpenAiLlm(Llm):
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         habits = self._habits_of(request.model)
         hidden = Hidden(held=habits.unopened and not request.prefill)
-        text = _ShownText(hidden, Written(request.tools, request.messages))
+        text = _ShownText(hidden, Written(request.tools, request.messages, looks=not request.verbatim))
         finish: Finish = "stop"
         usage: Usage | None = None
         async with contextlib.aclosing(self._chunks(request, habits)) as chunks:

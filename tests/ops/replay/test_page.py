@@ -18,7 +18,16 @@ from ops import cli
 from ops.replay.page import write_page
 from ops.stack.web_app import ROOT, chromium
 from schemas.errors import AntiphonError
-from schemas.events import ClipReady, Event, ParticipantJoined, ReplySentence, SessionStarted, TranscriptFinal, Word
+from schemas.events import (
+    ClipReady,
+    Event,
+    MessageReceived,
+    ParticipantJoined,
+    ReplySentence,
+    SessionStarted,
+    TranscriptFinal,
+    Word,
+)
 from schemas.session.export import export
 from tests.archive import Archive
 from tests.golden import scenarios
@@ -99,6 +108,15 @@ async def test_a_tool_stands_before_what_was_said_of_its_result(tmp_path: Path) 
     looked = re.search(r">Let me look\.<|>Let<", page)
     assert looked is not None
     assert [looked.start(), *places] == sorted([looked.start(), *places])
+
+
+async def test_a_note_to_the_agent_is_nobodys_words(tmp_path: Path) -> None:
+    """What somebody typed is theirs, what the platform told the agent is called a note."""
+    log = scenarios.tools()
+    place = next(place for place, event in enumerate(log) if isinstance(event, MessageReceived))
+    assert "<b>note</b>" not in await page_of(log, tmp_path)
+    log[place] = log[place].model_copy(update={"text": "keys pressed: 1", "note": True})
+    assert "<b>note</b><p>keys pressed: 1</p>" in await page_of(log, tmp_path)
 
 
 async def test_words_and_bars_lead_to_their_sound(tmp_path: Path) -> None:

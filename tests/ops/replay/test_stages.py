@@ -15,8 +15,9 @@ from ops.replay.check import Stored, check
 from ops.replay.scripted import Says
 from ops.replay.stages import Forked, Going, replay_stages
 from schemas.bus import Bus, Delivery
-from schemas.config.agent import AgentSpec
+from schemas.config.agent import AgentSpec, TurnTaking
 from schemas.config.knowledge import KnowledgeSpec
+from schemas.config.settings import load
 from schemas.events import (
     STAGES,
     Cause,
@@ -33,6 +34,8 @@ from schemas.events import (
 )
 from schemas.session.promises import violations
 from tests.ops.replay.piped import AGENT, QUICK, SCRIPT, recorded_call, serving
+from tests.workers.stt.test_stage import CountingStt
+from workers.stt import SttStage
 
 
 async def replayed(bus: Bus, events: list[Event], stage: Any, agent: AgentSpec = AGENT, **options: Any) -> Forked:
@@ -56,6 +59,20 @@ def jobs(forked: Forked) -> dict[str, dict[str, int]]:
     """Of all turns, without the fixed phrases."""
     forked.became.pop(0, None)
     return {stage: {str(how): count for how, count in counts.items()} for stage, counts in forked.jobs().items()}
+
+
+async def test_what_is_likely_while_the_agent_sleeps_is_told_in_a_replay_too(bus: Bus) -> None:
+    """The words are asked for at their moments: before those nobody knows whether it sleeps."""
+    agent = AGENT.model_copy(update={"turn_taking": TurnTaking(wake=["hey pizza"])})
+    script = (
+        Says(1.0, "Hey pizza, what is left?", ("Two slices.",)),
+        Says(6.0, "And how much is it?", ("Four euros.",)),
+    )
+    events = await recorded_call(bus, script=script, agent=agent)
+    provider = CountingStt()
+    async with serving(bus, stt=SttStage(provider, load())):
+        await replayed(bus, events, "stt", agent)
+    assert [hearing.keyterms for batch in provider.asked for hearing in batch] == [["hey pizza"], ["hey pizza"]]
 
 
 async def test_another_prompt_makes_replies_anew(bus: Bus) -> None:

@@ -16,7 +16,9 @@ from ops.replay.turns import ReplayError, replay
 from schemas.bus import Bus
 from schemas.config.agent import AgentSpec, Tools, TurnTaking, code_version
 from schemas.config.collecting import FieldSpec
+from schemas.config.conversation import StepSpec
 from schemas.config.settings import Settings
+from schemas.config.steps import begun
 from schemas.events import (
     EndRequested,
     Event,
@@ -255,23 +257,27 @@ async def test_fields_are_noted_anew(bus: Bus, pizza: Path) -> None:
     assert forked.notes == []
 
 
+async def test_a_hook_that_has_effects_is_not_called_either(bus: Bus, pizza: Path) -> None:
+    """The model answers as if the agent had none; and turn-taking, which would wait for it, decides so again."""
+    code = pizza / "pizza" / "agent.py"
+    hook = 'def on_user_turn(context, turn):\n    (Path(__file__).parent / "called").write_text("really")\n'
+    code.write_text(f"{code.read_text()}\n\n{hook}")
+    spec = booker(
+        pizza, hooked={"on_enter": "once", "on_user_turn": "once", "on_agent_turn": "once", "on_exit": "once"}
+    )
+    script = [Says(1.0, "Thank you very much.", ("You are welcome.",))]
+    forked = await made(bus, pizza, spec, script, ScriptedLlm(["With pleasure.", STOP]))
+    assert [one.text for one in of(forked.events, ReplySentence)] == ["With pleasure."]
+    again = replay(held(script, agent(), until=8.0), spec)
+    assert check(Stored("again", again.events)).sound
+
+
 @pytest.mark.parametrize("all_of_them", [False, True])
-async def test_real_tools_are_called_again_where_they_may(
-    bus: Bus, pizza: Path, monkeypatch: pytest.MonkeyPatch, all_of_them: bool
-) -> None:
+async def test_real_tools_are_called_again_where_they_may(bus: Bus, pizza: Path, all_of_them: bool) -> None:
     """With a key of the fork's own, and what they ask of a call stays in the fork; the others are answered as they were, unless
     somebody says that all may."""
-    monkeypatch.setenv("AGENTS", str(pizza))
-    spec = booker(pizza)
-    events = await recorded_call(bus, script=TABLE, agent=spec, until=12.0)
-    calls = [wants("book", {"guests": 4}), wants("look", {"guests": 4})]
-    provider = ScriptedLlm(["Let me see. ", calls[0]], [calls[1]], ["It is done.", STOP], ["With pleasure.", STOP])
-    settings = Settings(_env_file=None, agents=pizza)  # type: ignore[call-arg]
-    tools = await opened(spec, unrepeatable=all_of_them)
-    assert set(tools.may) == ({"book", "look"} if all_of_them else {"look"})
-    async with serving(bus, ["llm", "tts"], llm=LlmStage(provider, settings)):
-        forked = await replay_stages(bus, "script", events, bus, stage="llm", agent=spec, tools=tools)
-    await tools.aclose()
+    may, forked = await called_again(bus, pizza, booker(pizza), unrepeatable=all_of_them)
+    assert may == ({"book", "look"} if all_of_them else {"look"})
     booked, looked = of(forked.events, ToolReturned)
     assert booked.result == ("really booked" if all_of_them else "a table for four at eight")
     assert (looked.result, looked.error) == ("really looked", "")
@@ -279,17 +285,40 @@ async def test_real_tools_are_called_again_where_they_may(
     assert (pizza / "pizza" / "looked").read_text() == f"{forked.session}/{looked.call}"
     (asked,) = of(forked.events, EndRequested)
     assert asked.request == f"{looked.call}/1"
+
+
+async def test_in_a_step_its_tools_alone_are_called_again(bus: Bus, pizza: Path) -> None:
+    """Those of other steps are known, too, and answered as they were while the conversation is not there."""
+    steps = [StepSpec(name="hello", tools=["look"]), StepSpec(name="table", tools=["book"])]
+    may, forked = await called_again(bus, pizza, begun(booker(pizza, steps=steps)), unrepeatable=True)
+    assert may == {"book", "look"}
+    assert [one.result for one in of(forked.events, ToolReturned)] == ["a table for four at eight", "really looked"]
+    assert not (pizza / "pizza" / "called").exists()
+
+
+async def called_again(bus: Bus, agents: Path, spec: AgentSpec, *, unrepeatable: bool) -> tuple[set[str], Forked]:
+    """The tools that may be, and the fork in which the model wants both."""
+    events = await recorded_call(bus, script=TABLE, agent=spec, until=12.0)
+    calls = [wants("book", {"guests": 4}), wants("look", {"guests": 4})]
+    provider = ScriptedLlm(["Let me see. ", calls[0]], [calls[1]], ["It is done.", STOP], ["With pleasure.", STOP])
+    settings = Settings(_env_file=None, agents=agents)  # type: ignore[call-arg]
+    tools = await opened(spec, settings, unrepeatable=unrepeatable)
+    async with serving(bus, ["llm", "tts"], llm=LlmStage(provider, settings)):
+        forked = await replay_stages(bus, "script", events, bus, stage="llm", agent=spec, tools=tools)
+    await tools.aclose()
     assert violations(forked.events) == []
     checked = check(Stored("fork", forked.events))
     assert checked.sound, list(checked.errors)
+    return set(tools.may), forked
 
 
-async def test_without_a_tool_that_may_be_called_again_there_is_nothing_to_do(
-    pizza: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And that is said, with what to write or to say."""
-    monkeypatch.setenv("AGENTS", str(pizza))
+async def test_where_no_tool_may_be_called_again_that_is_said(pizza: Path) -> None:
+    """With what to write or to say; and that no hook is asked which might forbid one."""
+    settings = Settings(_env_file=None, agents=pizza)  # type: ignore[call-arg]
     code = pizza / "pizza" / "agent.py"
     code.write_text(code.read_text().replace("@tool(repeat=True)", "@tool"))
     with pytest.raises(ReplayError, match="of book, look none has repeat = true; --yes calls them all the same"):
-        await opened(booker(pizza), unrepeatable=False)
+        await opened(booker(pizza), settings, unrepeatable=False)
+    code.write_text(f"{code.read_text()}\n\ndef on_tool(context, call):\n    pass\n")
+    with pytest.raises(ReplayError, match="pizza has on_tool, which may forbid or change a call"):
+        await opened(booker(pizza), settings, unrepeatable=True)

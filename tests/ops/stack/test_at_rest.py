@@ -23,7 +23,7 @@ from ops.commands.doctor.log import examine as examine_log
 from ops.stack import disk
 from ops.stack.embedded.livekit import LiveKit, redis_configuration
 from ops.stack.embedded.valkey import Valkey
-from ops.stack.here import SHARED, Told, as_the_stack, running, settings_here, told_in
+from ops.stack.here import SHARED, Told, as_the_stack, running, settings_here, told_in, with_its_agents
 from ops.stack.occupied import InUse, Occupied
 from ops.stack.stack import Plan, Stack, StackError
 from schemas.config.settings import Settings, load
@@ -176,6 +176,19 @@ def test_other_terminals_go_by_what_the_stack_was_started_with(tmp_path: Path, m
     monkeypatch.setenv("ARCHIVE_URL", "sqlite:///here.sqlite")
     taken = settings_here()
     assert (taken.tts_base_url, taken.archive_url, taken.llm_model) == ("", "sqlite:///here.sqlite", "theirs")
+
+
+def test_a_worker_has_the_agents_of_the_stack_that_it_joins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or its replies would lack the tools that all others have; none where it has agents, or a log, of its own."""
+    (folder := tmp_path / "data" / "up").mkdir(parents=True)
+    told = {"state": "running", "processes": [], "redis_url": "redis://host:1/0", "llm_base_url": "http://host/v1"}
+    Told(folder).tell(told | {"agents": ""})
+    assert with_its_agents(settings_here()).agents is None
+    Told(folder).tell(told | {"agents": "/there"})
+    assert with_its_agents(settings_here()).agents == Path("/there")
+    assert with_its_agents(settings_here(redis_url="redis://elsewhere:1/0")).agents is None
+    monkeypatch.setenv("AGENTS", "/mine")
+    assert with_its_agents(settings_here()).agents == Path("/mine")
 
 
 async def test_a_stack_tells_what_is_set(tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from ops.jobs.asking import Asking
+from ops.jobs.results import json_of
 from schemas.config.agent import AgentSpec, Tools
+from schemas.config.settings import Settings
 from schemas.events import ToolWanted
 from tests.quirks import REPLY, Quirk, once, whole
 from tests.servers import Misbehaving
@@ -221,3 +224,15 @@ async def test_an_endpoint_that_writes_one_without_having_any(
     with_quirk("behind words", once(whole(*by(f"Let me see. {CALL}", 3))))
     misbehaving.fault = "behind words"
     assert (await heard(misbehaving)).text == f"Let me see. {REPLY}"
+
+
+async def test_json_that_was_asked_for_is_no_call(
+    misbehaving: Misbehaving, with_quirk: Callable[[str, Quirk], None]
+) -> None:
+    """A form that is filled about a call may have any keys: all of it is the answer."""
+    form = '{"name": "Ann Miller", "function": "manager", "input": {"name": "end_call", "arguments": {}}}'
+    with_quirk("a form", once(whole(*by(f"Here it is: {form}", 3))))
+    misbehaving.fault = "a form"
+    asking = Asking(Settings(_env_file=None, summary_base_url=misbehaving.url, summary_model="m"))  # type: ignore[call-arg]
+    assert json_of(await asking.ask([{"role": "user", "content": "Fill it."}], 100)) == json.loads(form)
+    await asking.aclose()
