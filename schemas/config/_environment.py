@@ -33,8 +33,9 @@ def _set(found: Mapping[str, str | None]) -> dict[str, str]:
 
 def _of_file(file: Path | str | None) -> Mapping[str, str | None]:
     """UnicodeDecodeError: it is none of text in UTF-8."""
-    if file is None or not Path(file).expanduser().is_file():
+    place = Path(file).expanduser() if file is not None else None
+    if place is None or not (place.is_file() or place.is_fifo()):  # password managers hand it on by a pipe
         return {}
     from dotenv import dotenv_values  # nobody waits for it who has no such file
 
-    return dotenv_values(Path(file).expanduser(), encoding="utf-8")
+    return dotenv_values(place, encoding="utf-8")
