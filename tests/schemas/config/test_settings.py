@@ -121,6 +121,7 @@ class AsTheLibrary(BaseSettings):
     api_agents: str = ""
     livekit_room: str = ""
     sip_address: str = ""
+    livekit_api_key: str = ""
     tts_model: str = "tts-1"
 
 
@@ -134,8 +135,10 @@ def test_settings_are_read_as_pydantic_settings_reads_them(monkeypatch: pytest.M
         "API_AGENTS=${STT_COMPLETE}-${NOBODY:-else}\n"
         "AGENTS=\n"
         'LIVEKIT_ROOM=["a", "b"]\n'
-        "SIP_ADDRESS=''\n"
+        "LIVEKIT_API_KEY=''\n"
         "TTS_MODEL=file\n"
+        "sip_address=1.2.3.4\n"
+        "Sip_Address\n"
         "OTHER=1\n",
         "utf-8",
     )
