@@ -101,7 +101,7 @@ async def find_log(given: str | None) -> AsyncIterator[Found]:
     stack = running()
     if stack is not None:
         logs += 1
-        theirs = as_the_stack(stack, settings) if "archive_url" in stack else settings
+        theirs = as_the_stack(stack, settings) if {"archive_url", "archive_blobs"} & {*stack} else settings
         async with connected(_at(settings, stack["redis_url"])) as bus, _with_archive(bus, theirs) as kept:
             session = await _meant(kept, given, seen)
             if session is not None:

@@ -23,6 +23,8 @@ SHARED = (
     "lease", "archive_url", "archive_blobs",
 )  # fmt: skip
 """Settings that a stack tells where they are set, none of them a secret: what other commands do beside it, they do with these."""
+_ENDPOINTS = ("stt_base_url", "llm_base_url", "tts_base_url", "archive_url")
+_PROVIDERS = ("stt_provider", "llm_provider", "tts_provider")
 _BEGAN = 22 - 4
 """Where the start is among the fields of /proc/PID/stat (proc(5): the 22nd) that come after the state, the third."""
 
@@ -162,16 +164,29 @@ def as_the_stack(stack: dict[str, Any] | None, settings: Settings) -> Settings:
 
 def of_stack(stack: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """What the stack that runs here hears, answers and speaks with, and its lease and archive, as settings: but what `settings`
-    name themselves, and nothing of a stage of which they name the provider or the endpoint. No model that answers where it asks
-    no endpoint."""
+    name themselves, and nothing of a stage (or the archive) of which they name the endpoint, or another provider. No model that
+    answers where it asks no endpoint."""
     own = settings.model_fields_set
-    apart = {stage for stage in ("stt", "llm", "tts") if {f"{stage}_provider", f"{stage}_base_url"} & own}
-    if "archive_url" in own:
-        apart.add("archive")
+    theirs = {name: stack.get(name, Settings.model_fields[name].default) for name in _PROVIDERS}
+    others = {name for name in _PROVIDERS if name in own and getattr(settings, name) != theirs[name]}
+    apart = {name.partition("_")[0] for name in others | own.intersection(_ENDPOINTS)}
     names = ("llm_base_url", "llm_model", *SHARED)
     return {
         name: stack[name] for name in names if name in stack and name not in own and name.partition("_")[0] not in apart
     }
+
+
+def from_anywhere(name: str, value: Any) -> Any:
+    """A setting as it means the same to whoever is in another folder: its path, where it is one, from the root."""
+    if name == "archive_url":
+        kind, path = "sqlite:///", str(value).removeprefix("sqlite:///")
+        return f"{kind}{Path(path).absolute()}" if path not in (str(value), "", ":memory:") else value
+    is_path = (
+        (name == "stt_model" and "/" in value and Path(value, "model.bin").is_file())
+        or (name == "tts_voice" and Path(value.partition("#")[0]).is_file())
+        or (name == "archive_blobs" and bool(value) and "://" not in value)
+    )
+    return str(Path(value).absolute()) if is_path else value
 
 
 def livekit_access(settings: Settings) -> "Access":

@@ -20,7 +20,7 @@ from ops.stack.api import ApiProcess
 from ops.stack.embedded.livekit import LiveKit, build_if_missing
 from ops.stack.embedded.livekit import Ports as LiveKitPorts
 from ops.stack.embedded.valkey import Valkey
-from ops.stack.here import SHARED, Told
+from ops.stack.here import SHARED, Told, from_anywhere
 from ops.stack.models import in_use, served_llm
 from ops.stack.occupied import Occupied
 from ops.stack.ports import Ports
@@ -184,7 +184,8 @@ class Stack:
     def _setting(self, name: str) -> Any:
         """As its processes have it; None: it is not set."""
         own = getattr(self._settings, name) if name in self._settings.model_fields_set else None
-        return self.plan.environment.get(name.upper(), own)
+        found = self.plan.environment.get(name.upper(), own)
+        return None if found is None else from_anywhere(name, found)
 
     def _agents(self) -> Path | None:
         """What AGENTS is to gateways; None: it is not set."""

@@ -24,17 +24,21 @@ else:
         def __init__(self, _env_file: Path | str | None = ".env", **given: Any) -> None:
             named = {**_set(_of_file(_env_file)), **_set(os.environ)}
             fields = type(self).model_fields
-            super().__init__(**({name: value for name, value in named.items() if name in fields} | given))
+            super().__init__(
+                **({name: value for name, value in named.items() if name in fields and value is not None} | given)
+            )
 
 
-def _set(found: Mapping[str, str | None]) -> dict[str, str]:
-    return {name.lower(): value for name, value in found.items() if value}
+def _set(found: Mapping[str, str | None]) -> dict[str, str | None]:
+    """None: the last that the file says of it is its name alone."""
+    return {name.lower(): value for name, value in found.items() if value != ""}
 
 
 def _of_file(file: Path | str | None) -> Mapping[str, str | None]:
     """UnicodeDecodeError: it is none of text in UTF-8."""
-    if file is None or not Path(file).expanduser().is_file():
+    place = Path(file).expanduser() if file is not None else None
+    if place is None or not (place.is_file() or place.is_fifo()):  # password managers hand it on by a pipe
         return {}
     from dotenv import dotenv_values  # nobody waits for it who has no such file
 
-    return dotenv_values(Path(file).expanduser(), encoding="utf-8")
+    return dotenv_values(place, encoding="utf-8")

@@ -45,6 +45,7 @@ class Rows:
         self._log: Kept = log.live if isinstance(log, Recalling) else log
         self._archive = log if isinstance(log, Recalling) else None
         self._keeper = self._log if isinstance(self._log, RowKeeping) else None
+        self._keeps = True
         self._open: dict[str, Telling] = {}
         self.unreadable: dict[str, str] = {}
 
@@ -126,18 +127,19 @@ class Rows:
         """From its log; what is over by then is kept for whoever asks next."""
         telling = await self._told(info)
         told, answers = telling.summary(), tuple(telling.answers)
-        if self._keeper is not None and info.state == "closed" and told.seq == info.seq:
+        if self._keeper is not None and self._keeps and info.state == "closed" and told.seq == info.seq:
             await self._keep(self._keeper, told, answers)
         return told, answers
 
     async def _keep(self, keeper: RowKeeping, told: Summary, answers: Sequence[Answer]) -> None:
-        """A log that takes nothing (a replica, one that is full, a user who may only read) is listed all the same."""
+        """A log that takes nothing (a replica, one that is full, a user who may only read) is listed all the same, by the rows it
+        has."""
         row = kept_row.dump(told, answers)
         try:
             if row is not None:
                 await keeper.keep_row(told.session, told.seq, row)
         except BusError:
-            self._keeper = None
+            self._keeps = False
 
     async def _told(self, info: SessionInfo) -> "Telling":
         from schemas.session.summary import Telling  # the fold, and all events: not where every row is kept

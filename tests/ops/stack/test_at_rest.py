@@ -150,8 +150,8 @@ def test_what_is_told_of_a_stack_has_no_password(tmp_path: Path, monkeypatch: py
 
 
 def test_other_terminals_go_by_what_the_stack_was_started_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each setting that they don't name, and nothing of a stage whose provider or endpoint they do; keys and passwords are told
-    nobody."""
+    """Each setting that they don't name, and nothing of a stage of which they name the endpoint, or another provider; keys and
+    passwords are told nobody."""
     (folder := tmp_path / "data" / "up").mkdir(parents=True)
     set_there = {
         "stt_model": "small",
@@ -176,6 +176,12 @@ def test_other_terminals_go_by_what_the_stack_was_started_with(tmp_path: Path, m
     monkeypatch.setenv("ARCHIVE_URL", "sqlite:///here.sqlite")
     taken = settings_here()
     assert (taken.tts_base_url, taken.archive_url, taken.llm_model) == ("", "sqlite:///here.sqlite", "theirs")
+    monkeypatch.setenv("TTS_PROVIDER", "openai")  # as the stack's
+    monkeypatch.setenv("LLM_PROVIDER", "openai")
+    taken = settings_here()
+    assert (taken.tts_base_url, taken.llm_base_url) == (urls["tts_base_url"], urls["llm_base_url"])
+    monkeypatch.setenv("LLM_PROVIDER", "simulated")
+    assert settings_here().llm_base_url == Settings.model_fields["llm_base_url"].default
 
 
 def test_a_worker_has_the_agents_of_the_stack_that_it_joins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,6 +204,29 @@ async def test_a_stack_tells_what_is_set(tmp_path: Path) -> None:
     shown = Stack(plan, Settings(_env_file=None, **given))._shown()  # type: ignore[arg-type]
     assert {name: shown[name] for name in SHARED if name in shown} == {"stt_model": "small", "tts_provider": "openai"}
     assert "swordfish" not in str(shown)
+
+
+async def test_a_stack_tells_paths_that_hold_in_every_folder(tmp_path: Path) -> None:
+    """Of what lies on this machine; names of models, and places elsewhere, as they are."""
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    for name in ("mine/model.bin", "voice.onnx"):
+        (tmp_path / "models" / name).touch()
+
+    def told(**given: str) -> tuple[str, ...]:
+        shown = Stack(Plan(tmp_path / "up"), Settings(_env_file=None, **given))._shown()  # type: ignore[arg-type]
+        return tuple(shown[name] for name in given)
+
+    here, url = str(tmp_path), "sqlite:///kept/calls.sqlite"
+    paths = told(stt_model="models/mine", tts_voice="models/voice.onnx#2", archive_url=url, archive_blobs="sound")
+    assert paths == (
+        f"{here}/models/mine", f"{here}/models/voice.onnx#2", f"sqlite:///{here}/kept/calls.sqlite", f"{here}/sound",
+    )  # fmt: skip
+    names = {
+        "stt_model": "Systran/faster-whisper-small", "tts_voice": "en_US-joe-medium", "archive_blobs": "s3://calls/sound",
+        "archive_url": "postgresql://host/calls",
+    }  # fmt: skip
+    assert told(**names) == tuple(names.values())
+    assert told(archive_url=f"sqlite:///{here}/a.sqlite") == (f"sqlite:///{here}/a.sqlite",)
 
 
 def test_a_clock_that_is_set_right_hides_no_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

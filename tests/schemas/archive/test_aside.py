@@ -27,7 +27,7 @@ async def test_it_does_not_give_way_for_ever(monkeypatch: pytest.MonkeyPatch) ->
     """Where that thread gets nothing, other threads do it, and what follows for a while."""
     monkeypatch.setattr(_aside, "_SLOW", 0.01)
     aside, gets_on = _Aside(), threading.Event()
-    aside._idle.submit(gets_on.wait)  # as if it had no processor
+    aside._idle.submit(gets_on.wait, 60.0)  # as if it had no processor
     assert not (await aside.do(_where))[0].startswith("archiving")
     gets_on.set()
     monkeypatch.setattr(_aside, "_SLOW", 60.0)

@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import threading
 from pathlib import Path
 
 import pytest
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.config import names
 from schemas.config.beginning import begin
@@ -102,6 +104,60 @@ def test_a_variable_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv(name.upper(), "")
     assert load() == Settings(_env_file=None)
     assert load().model_fields_set == set()
+
+
+class AsTheLibrary(BaseSettings):
+    """Some of ours, read by pydantic-settings."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore")
+
+    llm_model: str = Settings.model_fields["llm_model"].default
+    llm_timeout: float = 10.0
+    stt_language: str = ""
+    stt_complete: bool = True
+    partitions: int | None = None
+    agents: Path | None = None
+    gateway_allowed_origins: str = ""
+    api_agents: str = ""
+    livekit_room: str = ""
+    sip_address: str = ""
+    livekit_api_key: str = ""
+    tts_model: str = "tts-1"
+
+
+def test_settings_are_read_as_pydantic_settings_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the quotes, the case and the spaces; the environment first, then the file."""
+    Path(".env").write_text(
+        "export LLM_MODEL='one # two'\n"
+        "Llm_Timeout = 7.5 # seconds\n"
+        "STT_LANGUAGE\n"
+        'GATEWAY_ALLOWED_ORIGINS="https://a,\\thttps://b\\n"\n'
+        "API_AGENTS=${STT_COMPLETE}-${NOBODY:-else}\n"
+        "AGENTS=\n"
+        'LIVEKIT_ROOM=["a", "b"]\n'
+        "LIVEKIT_API_KEY=''\n"
+        "TTS_MODEL=file\n"
+        "sip_address=1.2.3.4\n"
+        "Sip_Address\n"
+        "OTHER=1\n",
+        "utf-8",
+    )
+    for name, value in {"STT_COMPLETE": "off", "partitions": "3", "TTS_MODEL": "", "llm_timeout": ""}.items():
+        monkeypatch.setenv(name, value)
+    theirs, ours = AsTheLibrary(), load()
+    assert {name: getattr(ours, name) for name in AsTheLibrary.model_fields} == theirs.model_dump()
+    assert ours.model_fields_set == theirs.model_fields_set
+    assert {"llm_model", "llm_timeout", "partitions", "stt_complete", "tts_model"} <= ours.model_fields_set
+    assert (ours.llm_model, ours.tts_model, ours.livekit_room) == ("one # two", "file", '["a", "b"]')
+
+
+def test_an_env_file_may_be_a_pipe() -> None:
+    """A password manager's, which lies on no disk."""
+    os.mkfifo(".env")
+    writing = threading.Thread(target=lambda: Path(".env").write_text("LLM_MODEL=secret\n", "utf-8"), daemon=True)
+    writing.start()
+    assert load().llm_model == "secret"
+    writing.join(10)
 
 
 def test_a_typo_in_the_env_file_is_found() -> None:
