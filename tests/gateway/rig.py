@@ -100,10 +100,16 @@ async def silence(room: MemoryRoom, seconds: float, participant: str = "caller")
 async def ticks(house: House, count: int) -> None:
     """Until a gateway has ticked so often once more, in real time: as many looks at what does not happen, 32 ms apart or more."""
 
-    def ticked() -> float:
-        (lateness,) = house.metrics.lateness.collect()
-        return next(sample.value for sample in lateness.samples if sample.name.endswith("_count"))
-
-    enough = ticked() + count
-    while ticked() < enough:
+    enough = _of_lateness(house, "_count") + count
+    while _of_lateness(house, "_count") < enough:
         await asyncio.sleep(0.01)
+
+
+def late(house: House) -> float:
+    """Seconds by which its ticks were late so far, all together."""
+    return _of_lateness(house, "_sum")
+
+
+def _of_lateness(house: House, of: str) -> float:
+    (lateness,) = house.metrics.lateness.collect()
+    return next(sample.value for sample in lateness.samples if sample.name.endswith(of))
