@@ -55,8 +55,8 @@ class Worker:
 async def whole(bus: RedisBus, archive: Archive, was: Kept) -> bool:
     """In the log as it was, or in the archive. Answers whether it is in the log."""
     name = was.session
-    if await bus.info(name) is not None:
-        now = await kept(bus, name)
+    if (info := await bus.info(name)) is not None:
+        now = await kept(bus, name, info)
         if now == was:
             return True
         assert await bus.info(name) is None, f"{name} is another in the log"  # it went while it was read

@@ -49,8 +49,9 @@ async def call(bus: Bus, name: str, turns: int = 3, *, over: bool = True, sound:
         await one.close()
 
 
-async def kept(log: Bus, name: str) -> Kept:
-    events, info = await log.read(name), await log.info(name)
+async def kept(log: Bus, name: str, info: SessionInfo | None = None) -> Kept:
+    """`info`: as it was found just before; of what is gone since, the rest is missing."""
+    events, info = await log.read(name), info or await log.info(name)
     assert info is not None
     keys = [ref.key for event in events for ref in audio_of(event)]
     sounds = {key: pcm for key in keys if (pcm := await log.get_blob(key)) is not None}
