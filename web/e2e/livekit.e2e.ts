@@ -160,6 +160,24 @@ describe.skipIf(!hasLiveKit())("in a LiveKit room", () => {
     await ann.getByText("You left the call.").waitFor();
   });
 
+  test("An agent of push-to-talk turns the page's button on by itself, and is answered as it is let go.", async () => {
+    await bob.goto(`${roomPath("button", "Bob")}&agent=button`);
+    await begin(bob);
+    const held = bob.getByRole("button", { name: /^Hold to talk/, pressed: false });
+    await held.waitFor();
+    await held.hover();
+    await bob.mouse.down();
+    await bob.getByRole("button", { name: "Release to send", pressed: true }).waitFor();
+    await speak(bob, "capital");
+    await bob.mouse.up();
+    await transcript(bob)
+      .getByText(/capital of France/i)
+      .waitFor();
+    await state(bob, "speaking");
+    await bob.getByRole("button", { name: "Leave" }).click();
+    await bob.getByText("You left the call.").waitFor();
+  });
+
   test("Where LiveKit can't be used, the toggle says what is missing.", async () => {
     const page = await open("/", {
       before: (context) =>
