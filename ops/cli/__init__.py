@@ -21,7 +21,8 @@ __all__ = ["GROUPS", "MOVED", "Family", "app", "main", "tell_moved"]
 
 
 def __getattr__(name: str) -> Any:
-    """Typer, and all that makes a table of commands, once `main` has seen to it that loading them collects no garbage."""
+    """Typer, and all that makes a table of commands, once `main` has seen to it that loading them collects no garbage. Not by
+    `schemas.lazily`: who asks for an overview loads nothing of `schemas`."""
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(importlib.import_module(_PLACES[name]), name)

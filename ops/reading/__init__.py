@@ -7,8 +7,9 @@ The functions take whatever keeps sessions (`schemas.bus.Reading`, `Listing`): a
 Each is loaded when it is asked for: who lists sessions waits for no timeline.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from schemas.lazily import loads as _loads
 
 if TYPE_CHECKING:
     from ops.reading._differences import print_diff
@@ -68,10 +69,4 @@ __all__ = [
     "waterfalls",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(_PLACES[name]), name)
-    globals()[name] = found
-    return found
+__getattr__ = _loads(__name__, _PLACES)

@@ -3,8 +3,9 @@
 SQLAlchemy is loaded with the store, and not before: who reads what the log still has does not wait for it.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from schemas.lazily import loads as _loads
 
 if TYPE_CHECKING:
     from schemas.archive.archiving import Archived, archive_session
@@ -24,10 +25,4 @@ _PLACES = {
 
 __all__ = ["Archive", "Archived", "Both", "Place", "archive_session", "open_archive", "place_of"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(_PLACES[name]), name)
-    globals()[name] = found
-    return found
+__getattr__ = _loads(__name__, _PLACES)

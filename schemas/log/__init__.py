@@ -4,8 +4,9 @@
 promises in one process, for tests and demos: nobody else loads it.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from schemas.lazily import loads as _loads
 from schemas.log._connect import connect, connected, until_it_answers
 from schemas.log._redis import RedisBus
 from schemas.log.keys import partition_of
@@ -15,11 +16,4 @@ if TYPE_CHECKING:
 
 __all__ = ["MemoryBus", "RedisBus", "connect", "connected", "partition_of", "until_it_answers"]
 
-
-def __getattr__(name: str) -> Any:
-    if name != "MemoryBus":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from schemas.log._memory import MemoryBus
-
-    globals()[name] = MemoryBus
-    return MemoryBus
+__getattr__ = _loads(__name__, {"MemoryBus": "schemas.log._memory"})

@@ -4,8 +4,9 @@
 reads it as any other place where sessions are kept. Who only reads one does not wait for what mixes sound.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from schemas.lazily import loads as _loads
 
 if TYPE_CHECKING:
     from schemas.session.export._naming import is_session
@@ -22,10 +23,4 @@ _PLACES = {
 
 __all__ = ["Export", "ExportFile", "export", "is_session", "open_export"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(_PLACES[name]), name)
-    globals()[name] = found
-    return found
+__getattr__ = _loads(__name__, _PLACES)
